@@ -1,0 +1,6 @@
+//! Loomcast weaves personalised video out of cached chunks and casts it live.
+
+pub mod digest;
+pub mod time;
+
+pub mod chunk;
