@@ -1,7 +1,10 @@
 //! The chunk: the unit that is rendered, cached and published.
 
+pub mod encode;
 pub mod key;
 pub mod part;
+pub mod spec;
 
 pub use key::ChunkKey;
 pub use part::{ChunkMeta, Part, PartMeta};
+pub use spec::{AudioSpec, ChunkSpec, LOOKAHEAD_FRAMES, PREROLL_FRAMES, VideoSpec};

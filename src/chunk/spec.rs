@@ -1,0 +1,153 @@
+//! What a chunk looks or sounds like: the whole input of its rendering.
+//!
+//! A spec is position-free: it knows neither when nor in which video it is
+//! shown. The renderer gets nothing but a spec (and the files named in it), so
+//! what is not in here cannot be in the picture, and [`super::encode`] hashes
+//! all that is.
+
+use crate::digest::Digest;
+use crate::profile::{AudioProfile, VideoProfile};
+use crate::time::Time;
+use crate::timeline::motion::State;
+use crate::timeline::{Markup, Rgb};
+
+/// One chunk of either track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChunkSpec {
+    /// Pictures.
+    Video(VideoSpec),
+    /// Sound.
+    Audio(AudioSpec),
+}
+
+/// The pictures of one chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoSpec {
+    /// How they are encoded.
+    pub profile: VideoProfile,
+    /// How many there are.
+    pub frames: u32,
+    /// The colour under the layers; `None` where they hide it in every frame.
+    pub background: Option<Rgb>,
+    /// What is seen, the lowest first. Only layers that are.
+    pub layers: Vec<Layer>,
+}
+
+/// One layer of a chunk's pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// What it shows.
+    pub content: LayerContent,
+    /// Where it stands, frame by frame.
+    pub path: Path,
+    /// For people: not part of identity.
+    pub label: String,
+}
+
+/// What a layer shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LayerContent {
+    /// A moving picture.
+    Footage {
+        /// The bytes of its file.
+        asset: Digest,
+        /// The time in the file that the chunk's first frame shows.
+        from: Time,
+    },
+    /// A still picture.
+    Still {
+        /// The bytes of its file.
+        asset: Digest,
+    },
+    /// Rasterised text.
+    Markup(Markup),
+}
+
+/// The states of a layer over a chunk. A layer that stands still has no time
+/// in it, so that seconds of the same still are one chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// The same in every frame.
+    Rest(State),
+    /// One state a frame.
+    Moving(Vec<State>),
+}
+
+impl Path {
+    /// The path through these states, in its one normal form.
+    pub fn new(states: Vec<State>) -> Self {
+        match states.first() {
+            Some(first) if states.iter().all(|state| state == first) => Self::Rest(*first),
+            _ => Self::Moving(states),
+        }
+    }
+
+    /// The state in frame `index` of the chunk.
+    pub fn at(&self, index: u32) -> State {
+        match self {
+            Self::Rest(state) => *state,
+            Self::Moving(states) => states.get(index as usize).copied().unwrap_or(State::HIDDEN),
+        }
+    }
+}
+
+/// AAC frames encoded before a chunk's first and thrown away, so that the
+/// encoder has settled and joined chunks sound like one encode.
+pub const PREROLL_FRAMES: u32 = 8;
+
+/// AAC frames fed after a chunk's last: what the encoder looks ahead.
+pub const LOOKAHEAD_FRAMES: u32 = 2;
+
+/// The sound of one chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioSpec {
+    /// How it is encoded.
+    pub profile: AudioProfile,
+    /// How many AAC frames it has.
+    pub frames: u32,
+    /// What is heard from [`PREROLL_FRAMES`] before it to [`LOOKAHEAD_FRAMES`] after it.
+    pub voices: Vec<Stretch>,
+}
+
+/// A stretch of one file in a chunk's sound. Samples are counted at the
+/// profile's rate, from the chunk's first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The bytes of its file.
+    pub asset: Digest,
+    /// The first sample of the chunk in which it is heard (negative: in the pre-roll).
+    pub start: i64,
+    /// One past the last sample in which it is heard.
+    pub end: i64,
+    /// The sample of the file that is heard at `start`.
+    pub from: i64,
+    /// Gain over time: joined by straight lines, constant outside; at least one point.
+    pub gain: Vec<GainPoint>,
+    /// For people: not part of identity.
+    pub label: String,
+}
+
+/// The gain at one sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GainPoint {
+    /// The sample, counted from the chunk's first.
+    pub at: i64,
+    /// The factor in 1/65536.
+    pub gain: i32,
+}
+
+/// [`GainPoint::gain`] of a factor of one.
+pub const UNITY_GAIN: i32 = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_never_moves_has_no_time_in_it() {
+        let state = State::full(16, 16);
+        assert_eq!(Path::new(vec![state; 5]), Path::new(vec![state; 50]));
+        let moving = Path::new(vec![state, State::HIDDEN]);
+        assert_eq!((moving.at(0), moving.at(1), moving.at(2)), (state, State::HIDDEN, State::HIDDEN));
+    }
+}

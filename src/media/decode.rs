@@ -1,0 +1,160 @@
+//! Frames of a moving picture, by the time at which they are shown.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gst::prelude::*;
+use gst_video::prelude::*;
+
+use crate::media::pipeline::{Pipeline, Pulled};
+use crate::media::{Frame, MediaError, PlaneLayout};
+use crate::time::Time;
+
+/// From how far ahead on a seek is cheaper than decoding all between.
+const SEEK_AHEAD: Time = Time::from_seconds(3);
+
+/// Decoded frames that wait to be pulled.
+const QUEUED_FRAMES: u32 = 3;
+
+/// An open file, decoded in order; going back or far ahead seeks.
+pub struct VideoDecoder {
+    pipeline: Pipeline,
+    /// The frame on show, and the one after it.
+    current: Option<Shown>,
+    next: Option<Shown>,
+    ended: bool,
+}
+
+#[derive(Clone)]
+struct Shown {
+    at: Time,
+    frame: Arc<Frame>,
+}
+
+impl VideoDecoder {
+    /// Opens the file at `path`.
+    pub fn open(path: &Path) -> Result<Self, MediaError> {
+        let description = format!(
+            "filesrc name=file ! decodebin name=decoder ! videoflip video-direction=auto ! videoconvert ! \
+             video/x-raw,format=I420,colorimetry=bt709,pixel-aspect-ratio=1/1 ! \
+             appsink name=out sync=false max-buffers={QUEUED_FRAMES}"
+        );
+        let pipeline = Pipeline::new(&description, format!("decoding {}", path.display()))?;
+        let file: gst::Element = pipeline.element("file")?;
+        file.set_property("location", path);
+        // One thread a decoder: chunks are decoded side by side, and frame
+        // threads cost more in all and keep more frames.
+        pipeline.bin().connect_deep_element_added(|_, _, element| {
+            if element.has_property("max-threads") {
+                element.set_property("max-threads", 1i32);
+            }
+        });
+        let decoder: gst::Element = pipeline.element("decoder")?;
+        // Streams that nothing is linked to (the sound) are not decoded.
+        decoder.connect("autoplug-continue", false, |values| {
+            let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
+            let is_sound = caps
+                .as_ref()
+                .and_then(|caps| caps.structure(0))
+                .is_some_and(|structure| structure.name().starts_with("audio/"));
+            Some((!is_sound).to_value())
+        });
+        pipeline.play()?;
+        Ok(Self { pipeline, current: None, next: None, ended: false })
+    }
+
+    /// The time of the frame on show; `None` before the first.
+    pub fn position(&self) -> Option<Time> {
+        self.current.as_ref().map(|shown| shown.at)
+    }
+
+    /// The frame on show at `time`: the last that begins no later than
+    /// `tolerance` after it. Before the first frame it is the first, after the
+    /// last the last.
+    pub fn frame_at(&mut self, time: Time, tolerance: Time) -> Result<Arc<Frame>, MediaError> {
+        let limit = time + tolerance;
+        let behind = self.current.as_ref().is_some_and(|shown| shown.at > limit);
+        let far_ahead = self.next.as_ref().is_some_and(|shown| limit - shown.at > SEEK_AHEAD);
+        if (behind && time > Time::ZERO) || far_ahead || (self.current.is_none() && time > SEEK_AHEAD) {
+            self.seek(time)?;
+        } else if behind && self.current.is_some() {
+            self.seek(Time::ZERO)?;
+        }
+        loop {
+            if self.next.is_none() && !self.ended {
+                self.next = self.pull()?;
+            }
+            match (&self.current, self.next.take()) {
+                (Some(_), Some(next)) if next.at > limit => {
+                    self.next = Some(next);
+                    break;
+                }
+                (_, Some(next)) => self.current = Some(next),
+                (_, None) => break,
+            }
+        }
+        let shown = self.current.as_ref().ok_or_else(|| MediaError::Empty(self.pipeline.pipeline_error("").to_string()))?;
+        Ok(Arc::clone(&shown.frame))
+    }
+
+    fn seek(&mut self, time: Time) -> Result<(), MediaError> {
+        // Nothing has to be there before a pipeline can seek but its first buffer.
+        if self.current.is_none() && self.next.is_none() {
+            self.next = self.pull()?;
+        }
+        let nanos = u64::try_from(time.to_nanos()).unwrap_or(0);
+        self.pipeline.seek_to_key_frame(gst::ClockTime::from_nseconds(nanos))?;
+        self.current = None;
+        self.next = None;
+        self.ended = false;
+        Ok(())
+    }
+
+    fn pull(&mut self) -> Result<Option<Shown>, MediaError> {
+        match self.pipeline.pull()? {
+            Pulled::Sample(sample) => self.read(&sample).map(Some),
+            Pulled::Nothing | Pulled::End => {
+                self.ended = true;
+                Ok(None)
+            }
+        }
+    }
+
+    fn read(&self, sample: &gst::Sample) -> Result<Shown, MediaError> {
+        let broken = |what: &str| self.pipeline.pipeline_error(format!("a frame without {what}"));
+        let buffer = sample.buffer().ok_or_else(|| broken("data"))?;
+        let info = sample
+            .caps()
+            .and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok())
+            .ok_or_else(|| broken("a format"))?;
+        let at = buffer.pts().map(|pts| {
+            let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+            segment.and_then(|segment| segment.to_stream_time(pts)).unwrap_or(pts)
+        });
+        let at = at.map_or(Time::ZERO, |at| Time::from_nanos(at.nseconds() as i64));
+        let mapped = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).map_err(|_| broken("pixels"))?;
+        Ok(Shown { at, frame: Arc::new(copy(&mapped)) })
+    }
+}
+
+/// Copies into our layout; a decoder's rows may be wider apart.
+fn copy(mapped: &gst_video::VideoFrameRef<&gst::BufferRef>) -> Frame {
+    // 4:2:0 in pairs: an odd last row or column is cut off.
+    let layout = PlaneLayout { width: mapped.width() as usize & !1, height: mapped.height() as usize & !1 };
+    let mut frame = Frame { layout, data: Vec::with_capacity(layout.bytes()) };
+    for plane in 0..3usize {
+        let (width, height, stride) = frame.plane_size(plane);
+        let from = mapped.plane_data(plane as u32).unwrap_or_default();
+        let from_stride = mapped.plane_stride()[plane].unsigned_abs() as usize;
+        if from_stride == stride && from.len() >= stride * height {
+            frame.data.extend_from_slice(&from[..stride * height]);
+            continue;
+        }
+        for row in from.chunks(from_stride.max(1)).take(height) {
+            frame.data.extend_from_slice(&row[..width.min(row.len())]);
+            frame.data.resize(frame.data.len() + stride - width.min(row.len()), 0);
+        }
+    }
+    frame.data.resize(layout.bytes(), 128);
+    frame
+}

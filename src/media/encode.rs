@@ -1,0 +1,131 @@
+//! Frames to H.264: one encoder a chunk, so that no state crosses a joint.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::media::pipeline::{Pipeline, Pulled};
+use crate::media::{Frame, MediaError};
+use crate::profile::VideoProfile;
+
+/// Frames that wait to be encoded.
+const QUEUED_FRAMES: u64 = 2;
+
+/// A chunk is one closed GOP (or more, where the encoder sees a scene change):
+/// key frames never fall due by count.
+const NO_KEY_FRAMES_BY_COUNT: u32 = 100_000;
+
+/// One encoded picture, in decoding order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedFrame {
+    /// One access unit, NAL units prefixed with their lengths (ISO/IEC 14496-15).
+    pub data: Bytes,
+    /// Its place in the order of showing, counted from the chunk's start.
+    pub index: u32,
+    /// Whether decoding can begin here.
+    pub sync: bool,
+}
+
+/// A running encoder.
+pub struct VideoEncoder {
+    pipeline: Pipeline,
+    source: gst_app::AppSrc,
+    frame_nanos: f64,
+    pushed: u32,
+    config: Option<Bytes>,
+}
+
+impl VideoEncoder {
+    /// Starts an encoder for `profile`.
+    pub fn new(profile: &VideoProfile) -> Result<Self, MediaError> {
+        let VideoProfile { width, height, rate, quality } = profile;
+        let frame_bytes = Frame::filled(*width, *height, [16, 128, 128]).layout.bytes();
+        // One thread: the bytes must not depend on how many there are, and
+        // chunks are encoded side by side. The buffer model bounds the size of
+        // any second without carrying state from chunk to chunk.
+        let description = format!(
+            "appsrc name=in format=time block=true max-bytes={} \
+             caps=video/x-raw,format=I420,width={width},height={height},framerate={}/{},\
+             colorimetry=bt709,pixel-aspect-ratio=1/1,interlace-mode=progressive ! \
+             x264enc name=encoder speed-preset=veryfast pass=qual quantizer={} threads=1 \
+             key-int-max={NO_KEY_FRAMES_BY_COUNT} bitrate={} vbv-buf-capacity=1000 ! \
+             video/x-h264,profile=high,stream-format=avc,alignment=au ! \
+             appsink name=out sync=false",
+            QUEUED_FRAMES * frame_bytes as u64,
+            rate.num(),
+            rate.den(),
+            quality.crf(),
+            profile.peak_bits_per_second() / 1000,
+        );
+        let pipeline = Pipeline::new(&description, "encoding H.264")?;
+        let source = pipeline.element("in")?;
+        pipeline.play()?;
+        let frame_nanos = 1e9 * f64::from(rate.den()) / f64::from(rate.num());
+        Ok(Self { pipeline, source, frame_nanos, pushed: 0, config: None })
+    }
+
+    /// Gives the encoder the next frame, waiting while it has enough, and
+    /// takes what has come out meanwhile.
+    pub fn push(&mut self, frame: Frame) -> Result<Vec<EncodedFrame>, MediaError> {
+        let at = |index: u32| gst::ClockTime::from_nseconds((f64::from(index) * self.frame_nanos).round() as u64);
+        let (start, end) = (at(self.pushed), at(self.pushed + 1));
+        let mut buffer = gst::Buffer::from_mut_slice(frame.data);
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(start);
+            buffer.set_duration(end - start);
+        }
+        self.pushed += 1;
+        if self.source.push_buffer(buffer).is_err() {
+            // The reason is on the bus.
+            self.pipeline.try_pull(Duration::ZERO)?;
+            return Err(self.pipeline.pipeline_error("the encoder takes no more frames"));
+        }
+        let mut frames = Vec::new();
+        while let Pulled::Sample(sample) = self.pipeline.try_pull(Duration::ZERO)? {
+            frames.push(self.read(&sample)?);
+        }
+        Ok(frames)
+    }
+
+    /// Ends the stream; then [`next`](Self::next) until `None`.
+    pub fn finish(&mut self) -> Result<(), MediaError> {
+        self.source.end_of_stream().map(drop).map_err(|_| self.pipeline.pipeline_error("cannot end"))
+    }
+
+    /// The next frame; `None` at the end of the stream.
+    pub fn next(&mut self) -> Result<Option<EncodedFrame>, MediaError> {
+        match self.pipeline.pull()? {
+            Pulled::Sample(sample) => self.read(&sample).map(Some),
+            Pulled::Nothing | Pulled::End => Ok(None),
+        }
+    }
+
+    /// The AVCDecoderConfigurationRecord; known once a frame has come out.
+    pub fn config(&self) -> Option<&Bytes> {
+        self.config.as_ref()
+    }
+
+    fn read(&mut self, sample: &gst::Sample) -> Result<EncodedFrame, MediaError> {
+        let broken = |what: &str| self.pipeline.pipeline_error(format!("an encoded frame without {what}"));
+        let buffer = sample.buffer().ok_or_else(|| broken("data"))?;
+        let pts = buffer.pts().ok_or_else(|| broken("a time"))?;
+        // x264enc shifts all times by 1000 hours to leave room for DTS; the
+        // segment takes that back.
+        let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+        let pts = segment.and_then(|segment| segment.to_stream_time(pts)).unwrap_or(pts);
+        let data = buffer.map_readable().map_err(|_| broken("bytes"))?;
+        let frame = EncodedFrame {
+            data: Bytes::copy_from_slice(&data),
+            index: (pts.nseconds() as f64 / self.frame_nanos).round() as u32,
+            sync: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+        };
+        if self.config.is_none() {
+            let structure = sample.caps().and_then(|caps| caps.structure(0));
+            let codec_data = structure.and_then(|structure| structure.get::<gst::Buffer>("codec_data").ok());
+            let record = codec_data.ok_or_else(|| broken("codec data"))?;
+            let record = record.map_readable().map_err(|_| broken("codec data"))?;
+            self.config = Some(Bytes::copy_from_slice(&record));
+        }
+        Ok(frame)
+    }
+}

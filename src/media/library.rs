@@ -1,0 +1,158 @@
+//! The assets folder: which bytes a path names, what they hold, and where the
+//! bytes of a digest are.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use thiserror::Error;
+
+use crate::digest::Digest;
+use crate::template::bind::{AssetInfo, AssetKind};
+
+/// The most files remembered; past it all are forgotten and looked at anew.
+const MAX_REMEMBERED: usize = 100_000;
+
+/// Tells what a file that no media library reads holds: a still picture.
+pub type StillProbe = fn(&Path) -> Option<Result<AssetKind, String>>;
+
+/// Why a file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LibraryError {
+    /// It is not there.
+    #[error("a file that is there")]
+    Missing,
+    /// It is there, but cannot be read or is no media.
+    #[error("readable media ({0})")]
+    Unreadable(String),
+    /// It was changed between being looked at and being rendered.
+    #[error("a file that does not change while it is rendered")]
+    Changed,
+}
+
+/// Files by path and by digest. Cheap to clone.
+#[derive(Clone)]
+pub struct AssetLibrary {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    roots: Vec<PathBuf>,
+    probe_still: StillProbe,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    by_path: HashMap<PathBuf, (Stamp, AssetInfo)>,
+    by_digest: HashMap<Digest, (PathBuf, Stamp)>,
+}
+
+/// By which a changed file is known without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl AssetLibrary {
+    /// Looks for files in `roots`, the first first.
+    pub fn new(roots: Vec<PathBuf>, probe_still: StillProbe) -> Self {
+        Self { shared: Arc::new(Shared { roots, probe_still, known: Mutex::default() }) }
+    }
+
+    /// What is known of the file `path` (relative, from a checked
+    /// [`Source`](crate::template::asset::Source)). Reads it once, until it changes.
+    pub fn look_up(&self, path: &str) -> Result<AssetInfo, LibraryError> {
+        let (full, stamp) = self.find(path)?;
+        if let Some((known, info)) = self.known().by_path.get(&full)
+            && *known == stamp
+        {
+            return Ok(info.clone());
+        }
+        let digest = digest_of(&full).map_err(|error| LibraryError::Unreadable(error.to_string()))?;
+        let kind = match (self.shared.probe_still)(&full) {
+            Some(kind) => kind.map_err(LibraryError::Unreadable)?,
+            None => crate::media::probe(&full).map_err(|error| LibraryError::Unreadable(error.to_string()))?,
+        };
+        let info = AssetInfo { digest, kind };
+        let mut known = self.known();
+        if known.by_path.len() >= MAX_REMEMBERED {
+            *known = Known::default();
+        }
+        known.by_digest.insert(digest, (full.clone(), stamp));
+        known.by_path.insert(full, (stamp, info.clone()));
+        Ok(info)
+    }
+
+    /// The full path of the file `path` of the roots.
+    pub fn path(&self, path: &str) -> Result<PathBuf, LibraryError> {
+        self.find(path).map(|(full, _)| full)
+    }
+
+    /// Where the bytes of `digest` are, if the file that had them still has.
+    pub fn locate(&self, digest: &Digest) -> Result<PathBuf, LibraryError> {
+        let (path, stamp) = self.known().by_digest.get(digest).cloned().ok_or(LibraryError::Missing)?;
+        match stamp_of(&path) {
+            Some(now) if now == stamp => Ok(path),
+            Some(_) => Err(LibraryError::Changed),
+            None => Err(LibraryError::Missing),
+        }
+    }
+
+    fn find(&self, path: &str) -> Result<(PathBuf, Stamp), LibraryError> {
+        let found = self.shared.roots.iter().map(|root| root.join(path)).find_map(|full| {
+            let stamp = stamp_of(&full)?;
+            Some((full, stamp))
+        });
+        found.ok_or(LibraryError::Missing)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // What is remembered is replaced whole, never left half changed.
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(Stamp { bytes: metadata.len(), modified: metadata.modified().ok() })
+}
+
+fn digest_of(path: &Path) -> std::io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(fs::File::open(path)?)?;
+    Ok(Digest::from(hasher.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn library(folder: &Path) -> AssetLibrary {
+        AssetLibrary::new(vec![folder.to_owned()], |_| Some(Ok(AssetKind::Image { size: (1, 1), opaque: true })))
+    }
+
+    #[test]
+    fn a_changed_file_is_another_asset_and_the_old_one_is_gone() {
+        let folder = tempfile::tempdir().expect("folder");
+        let library = library(folder.path());
+        fs::write(folder.path().join("a.png"), b"one").expect("write");
+        let before = library.look_up("a.png").expect("there");
+        assert_eq!(library.locate(&before.digest), Ok(folder.path().join("a.png")));
+        fs::write(folder.path().join("a.png"), b"other").expect("write");
+        assert_eq!(library.locate(&before.digest), Err(LibraryError::Changed));
+        assert_ne!(library.look_up("a.png").expect("there").digest, before.digest);
+    }
+
+    #[test]
+    fn what_is_not_there_or_no_file_is_missing() {
+        let folder = tempfile::tempdir().expect("folder");
+        fs::create_dir(folder.path().join("sub")).expect("folder");
+        for path in ["none.png", "sub"] {
+            assert_eq!(library(folder.path()).look_up(path), Err(LibraryError::Missing), "{path}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Files in, frames and samples out, and back: GStreamer decodes and encodes,
+//! FFmpeg probes.
+//!
+//! Every pipeline here belongs to the thread that made it, is read with timed
+//! pulls (nothing waits for ever) and is set to NULL when dropped. GStreamer's
+//! own threads only move buffers: no code of ours runs on them.
+
+mod aac;
+mod decode;
+mod encode;
+mod error;
+mod frame;
+mod library;
+mod pcm;
+mod pipeline;
+mod probe;
+
+pub use aac::{AacEncoder, aac_config};
+pub use decode::VideoDecoder;
+pub use encode::{EncodedFrame, VideoEncoder};
+pub use error::MediaError;
+pub use frame::{Frame, PlaneLayout};
+pub use library::{AssetLibrary, LibraryError};
+pub use pcm::{Pcm, PcmStore};
+pub use pipeline::missing_elements;
+pub use probe::{ProbeError, probe};
+
+use std::sync::OnceLock;
+
+/// Initialises GStreamer and FFmpeg, once a process.
+pub fn init() -> Result<(), MediaError> {
+    static DONE: OnceLock<Result<(), MediaError>> = OnceLock::new();
+    DONE.get_or_init(|| {
+        gst::init().map_err(|error| MediaError::Unusable(format!("GStreamer: {error}")))?;
+        ffmpeg_next::init().map_err(|error| MediaError::Unusable(format!("FFmpeg: {error}")))?;
+        // Its warnings about every odd file would go past our log, to the terminal.
+        ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Fatal);
+        Ok(())
+    })
+    .clone()
+}

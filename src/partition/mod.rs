@@ -1,0 +1,75 @@
+//! From a timeline to the chunks that it is made of.
+//!
+//! A pure function of the timeline and the scheme, so that the whole playlist
+//! exists before anything is rendered, and the same for every recipient of a
+//! template: only what stood in placeholders from the start decides what is
+//! dynamic.
+
+mod audio;
+mod cuts;
+mod video;
+
+pub use cuts::Scheme;
+
+use crate::chunk::{ChunkKey, ChunkSpec};
+use crate::time::{FrameRange, Time};
+use crate::timeline::Timeline;
+
+/// How to cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partitioning {
+    /// Where the cuts fall.
+    pub scheme: Scheme,
+    /// The longest video chunk. Within [`CHUNK_MAX_RANGE`].
+    pub chunk_max: Time,
+}
+
+/// What [`Partitioning::chunk_max`] may be: shorter chunks cost too many key
+/// frames, longer ones make a viewer wait and reuse less.
+pub const CHUNK_MAX_RANGE: std::ops::RangeInclusive<Time> = Time::from_millis(500)..=Time::from_seconds(10);
+
+/// Cuts nearer to one another than this are made one.
+pub const CHUNK_MIN: Time = Time::from_millis(250);
+
+impl Default for Partitioning {
+    /// Scenes, two seconds.
+    fn default() -> Self {
+        Self { scheme: Scheme::Scenes, chunk_max: Time::from_seconds(2) }
+    }
+}
+
+/// A timeline cut into chunks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partition {
+    /// The pictures, in order, without gaps.
+    pub video: Vec<PlacedChunk>,
+    /// The sound, in order, without gaps; empty for a silent video.
+    pub audio: Vec<PlacedChunk>,
+}
+
+/// A chunk at its place in a timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedChunk {
+    /// Its identity.
+    pub key: ChunkKey,
+    /// What it is made of.
+    pub spec: ChunkSpec,
+    /// The first decode time, in ticks of the track's timescale.
+    pub decode_time: u64,
+    /// How long it lasts, in ticks of the track's timescale.
+    pub ticks: u64,
+    /// Whether it depends on the recipient.
+    pub dynamic: bool,
+}
+
+/// Cuts `timeline` up.
+pub fn partition(timeline: &Timeline, partitioning: &Partitioning) -> Partition {
+    let video = cuts::video_cuts(timeline, partitioning)
+        .windows(2)
+        .map(|cut| video::chunk(timeline, FrameRange { start: cut[0], end: cut[1] }))
+        .collect();
+    Partition { video, audio: audio::chunks(timeline, partitioning) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Decoded pictures and rasterised texts, kept for the chunks to come.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::digest::Digest;
+use crate::raster::{self, RasterError, RasterRequest, Rasteriser};
+use crate::render::picture::Picture;
+use crate::timeline::Markup;
+
+/// Memory for pictures that no chunk is drawing just now.
+const BUDGET_BYTES: usize = 256 << 20;
+
+/// A text and where its ink stands in its box: empty margins are not drawn.
+#[derive(Clone)]
+pub(super) struct Text {
+    pub picture: Arc<Picture>,
+    /// Left and top of the ink, and the size of the box, in pixels.
+    pub offset: (u32, u32),
+    pub size: (u32, u32),
+}
+
+pub(super) struct Pictures {
+    rasteriser: Arc<Rasteriser>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    stills: HashMap<Digest, Entry<Arc<Picture>>>,
+    texts: HashMap<Markup, Entry<Option<Text>>>,
+    bytes: usize,
+    clock: u64,
+}
+
+struct Entry<T> {
+    value: T,
+    bytes: usize,
+    used: u64,
+}
+
+impl Pictures {
+    pub fn new(rasteriser: Arc<Rasteriser>) -> Self {
+        Self { rasteriser, kept: Mutex::default() }
+    }
+
+    /// The still picture of these bytes, which are in the file at `path`.
+    pub fn still(&self, asset: &Digest, path: &Path) -> Result<Arc<Picture>, RasterError> {
+        let mut kept = self.kept();
+        let now = kept.tick();
+        if let Some(entry) = kept.stills.get_mut(asset) {
+            entry.used = now;
+            return Ok(Arc::clone(&entry.value));
+        }
+        drop(kept);
+        let sprite = raster::image::decode(path)?;
+        let picture = Arc::new(Picture::from_rgba(sprite.width as usize, sprite.height as usize, &sprite.rgba));
+        let entry = Entry { value: Arc::clone(&picture), bytes: picture.bytes(), used: now };
+        let mut kept = self.kept();
+        kept.bytes += entry.bytes;
+        kept.bytes -= kept.stills.insert(*asset, entry).map_or(0, |old| old.bytes);
+        kept.trim();
+        Ok(picture)
+    }
+
+    /// The text that `markup` draws; `None` when it has no ink.
+    pub fn text(&self, markup: &Markup) -> Result<Option<Text>, RasterError> {
+        let mut kept = self.kept();
+        let now = kept.tick();
+        if let Some(entry) = kept.texts.get_mut(markup) {
+            entry.used = now;
+            return Ok(entry.value.clone());
+        }
+        drop(kept);
+        let sprite = self.rasteriser.render(&RasterRequest {
+            html: &markup.html,
+            css: &markup.css,
+            width: markup.width,
+            height: markup.height,
+            fonts: &markup.fonts,
+        })?;
+        let text = sprite.trim().map(|(x, y, ink)| Text {
+            picture: Arc::new(Picture::from_rgba(ink.width as usize, ink.height as usize, &ink.rgba)),
+            offset: (x, y),
+            size: (markup.width, markup.height),
+        });
+        let bytes = text.as_ref().map_or(0, |text| text.picture.bytes()) + markup.html.len() + markup.css.len();
+        let entry = Entry { value: text.clone(), bytes, used: now };
+        let mut kept = self.kept();
+        kept.bytes += entry.bytes;
+        kept.bytes -= kept.texts.insert(markup.clone(), entry).map_or(0, |old| old.bytes);
+        kept.trim();
+        Ok(text)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // A panic between two map operations leaves the byte count off, not the pictures wrong.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// Forgets what was longest unused until the rest fits.
+    fn trim(&mut self) {
+        while self.bytes > BUDGET_BYTES {
+            let still = self.stills.iter().min_by_key(|(_, entry)| entry.used).map(|(key, entry)| (*key, entry.used));
+            let text = self.texts.iter().min_by_key(|(_, entry)| entry.used).map(|(key, entry)| (key.clone(), entry.used));
+            let freed = match (still, text) {
+                (Some((key, used)), text) if text.as_ref().is_none_or(|(_, other)| used <= *other) => {
+                    self.stills.remove(&key).map(|entry| entry.bytes)
+                }
+                (_, Some((key, _))) => self.texts.remove(&key).map(|entry| entry.bytes),
+                _ => None,
+            };
+            match freed {
+                Some(bytes) => self.bytes -= bytes,
+                None => break,
+            }
+        }
+    }
+}

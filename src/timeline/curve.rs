@@ -1,0 +1,188 @@
+//! A property that changes over a clip's own time.
+//!
+//! Every easing is a cubic Bézier curve as CSS has it (CSS Easing Level 1),
+//! solved with the four basic operations alone, so that all machines agree to
+//! the last bit.
+
+use crate::time::Time;
+
+/// A value over a clip's local time: constant, or a series of tweens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    base: f64,
+    tweens: Vec<Tween>,
+}
+
+/// A change from one value to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tween {
+    /// The value at `start`, and before it if this is the first tween.
+    pub from: f64,
+    /// The value at `start + length` and until the next tween.
+    pub to: f64,
+    /// When it begins, from the clip's start.
+    pub start: Time,
+    /// How long it takes.
+    pub length: Time,
+    /// How it goes from one to the other.
+    pub easing: Easing,
+}
+
+impl Curve {
+    /// The same value all the time.
+    pub const fn constant(value: f64) -> Self {
+        Self { base: value, tweens: Vec::new() }
+    }
+
+    /// A series of tweens; they are put in the order of their starts. Without
+    /// any it is constantly `fallback`.
+    pub fn new(fallback: f64, mut tweens: Vec<Tween>) -> Self {
+        tweens.sort_by_key(|tween| tween.start);
+        let base = tweens.first().map_or(fallback, |first| first.from);
+        Self { base, tweens }
+    }
+
+    /// The value at `local`, counted from the clip's start.
+    pub fn at(&self, local: Time) -> f64 {
+        match self.tweens.iter().rev().find(|tween| tween.start <= local) {
+            None => self.base,
+            Some(tween) => {
+                let share = tween.easing.ease(progress(local - tween.start, tween.length));
+                tween.from + (tween.to - tween.from) * share
+            }
+        }
+    }
+}
+
+/// How far `elapsed` is through `length`, within 0 to 1; an empty length is over at once.
+pub fn progress(elapsed: Time, length: Time) -> f64 {
+    if elapsed >= length {
+        1.0
+    } else if elapsed <= Time::ZERO {
+        0.0
+    } else {
+        elapsed.flicks() as f64 / length.flicks() as f64
+    }
+}
+
+/// How a tween moves from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Easing {
+    /// At a constant speed.
+    Linear,
+    /// Stays at the start until the end, then jumps.
+    Hold,
+    /// Along a cubic Bézier with these control points: x1, y1, x2, y2.
+    Bezier(f64, f64, f64, f64),
+}
+
+impl Easing {
+    /// The names of the Edit format, and their curves.
+    pub const NAMED: [(&'static str, Self); 28] = [
+        ("ease", Self::Bezier(0.25, 0.1, 0.25, 1.0)),
+        ("easeIn", Self::Bezier(0.42, 0.0, 1.0, 1.0)),
+        ("easeOut", Self::Bezier(0.0, 0.0, 0.58, 1.0)),
+        ("easeInOut", Self::Bezier(0.42, 0.0, 0.58, 1.0)),
+        ("easeInSine", Self::Bezier(0.12, 0.0, 0.39, 0.0)),
+        ("easeOutSine", Self::Bezier(0.61, 1.0, 0.88, 1.0)),
+        ("easeInOutSine", Self::Bezier(0.37, 0.0, 0.63, 1.0)),
+        ("easeInQuad", Self::Bezier(0.11, 0.0, 0.5, 0.0)),
+        ("easeOutQuad", Self::Bezier(0.5, 1.0, 0.89, 1.0)),
+        ("easeInOutQuad", Self::Bezier(0.45, 0.0, 0.55, 1.0)),
+        ("easeInCubic", Self::Bezier(0.32, 0.0, 0.67, 0.0)),
+        ("easeOutCubic", Self::Bezier(0.33, 1.0, 0.68, 1.0)),
+        ("easeInOutCubic", Self::Bezier(0.65, 0.0, 0.35, 1.0)),
+        ("easeInQuart", Self::Bezier(0.5, 0.0, 0.75, 0.0)),
+        ("easeOutQuart", Self::Bezier(0.25, 1.0, 0.5, 1.0)),
+        ("easeInOutQuart", Self::Bezier(0.76, 0.0, 0.24, 1.0)),
+        ("easeInQuint", Self::Bezier(0.64, 0.0, 0.78, 0.0)),
+        ("easeOutQuint", Self::Bezier(0.22, 1.0, 0.36, 1.0)),
+        ("easeInOutQuint", Self::Bezier(0.83, 0.0, 0.17, 1.0)),
+        ("easeInExpo", Self::Bezier(0.7, 0.0, 0.84, 0.0)),
+        ("easeOutExpo", Self::Bezier(0.16, 1.0, 0.3, 1.0)),
+        ("easeInOutExpo", Self::Bezier(0.87, 0.0, 0.13, 1.0)),
+        ("easeInCirc", Self::Bezier(0.55, 0.0, 1.0, 0.45)),
+        ("easeOutCirc", Self::Bezier(0.0, 0.55, 0.45, 1.0)),
+        ("easeInOutCirc", Self::Bezier(0.85, 0.0, 0.15, 1.0)),
+        ("easeInBack", Self::Bezier(0.36, 0.0, 0.66, -0.56)),
+        ("easeOutBack", Self::Bezier(0.34, 1.56, 0.64, 1.0)),
+        ("easeInOutBack", Self::Bezier(0.68, -0.6, 0.32, 1.6)),
+    ];
+
+    /// The decelerating curve that slides and zooms use.
+    pub const OUT_CUBIC: Self = Self::Bezier(0.33, 1.0, 0.68, 1.0);
+
+    /// The eased share at `x`, both within 0 to 1 (a *back* curve overshoots).
+    pub fn ease(self, x: f64) -> f64 {
+        match self {
+            _ if x <= 0.0 => 0.0,
+            _ if x >= 1.0 => 1.0,
+            Self::Linear => x,
+            Self::Hold => 0.0,
+            Self::Bezier(x1, y1, x2, y2) => {
+                // x(t) rises from 0 to 1 without turning, so halving finds t;
+                // 40 halvings are far below what a pixel can show.
+                const HALVINGS: u32 = 40;
+                let (mut low, mut high) = (0.0, 1.0);
+                for _ in 0..HALVINGS {
+                    let middle = (low + high) / 2.0;
+                    if bezier(x1, x2, middle) < x { low = middle } else { high = middle }
+                }
+                bezier(y1, y2, (low + high) / 2.0)
+            }
+        }
+    }
+}
+
+/// A cubic Bézier from 0 to 1 with control values `a` and `b`, at parameter `t`.
+fn bezier(a: f64, b: f64, t: f64) -> f64 {
+    let rest = 1.0 - t;
+    3.0 * rest * rest * t * a + 3.0 * rest * t * t * b + t * t * t
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(n: i64) -> Time {
+        Time::from_seconds(n)
+    }
+
+    #[test]
+    fn a_curve_holds_its_first_value_before_and_its_last_value_after_its_tweens() {
+        let curve = Curve::new(
+            9.0,
+            vec![
+                Tween { from: 5.0, to: 3.0, start: second(4), length: second(2), easing: Easing::Linear },
+                Tween { from: 1.0, to: 2.0, start: second(1), length: second(1), easing: Easing::Linear },
+            ],
+        );
+        let values: Vec<f64> = (0..8).map(|s| curve.at(second(s))).collect();
+        assert_eq!(values, [1.0, 1.0, 2.0, 2.0, 5.0, 4.0, 3.0, 3.0]);
+        assert_eq!(Curve::new(9.0, vec![]).at(second(1)), 9.0);
+    }
+
+    #[test]
+    fn every_easing_begins_at_zero_and_ends_at_one() {
+        for (name, easing) in Easing::NAMED {
+            assert_eq!(easing.ease(0.0), 0.0, "{name}");
+            assert_eq!(easing.ease(1.0), 1.0, "{name}");
+            assert!(easing.ease(0.001).abs() < 0.2 && (easing.ease(0.999) - 1.0).abs() < 0.2, "{name}");
+        }
+    }
+
+    #[test]
+    fn ease_out_cubic_is_close_to_its_formula() {
+        for step in 1..100 {
+            let x = f64::from(step) / 100.0;
+            let formula = 1.0 - (1.0 - x) * (1.0 - x) * (1.0 - x);
+            assert!((Easing::OUT_CUBIC.ease(x) - formula).abs() < 0.02, "at {x}");
+        }
+    }
+
+    #[test]
+    fn an_empty_tween_jumps() {
+        let tween = Tween { from: 0.0, to: 1.0, start: second(1), length: Time::ZERO, easing: Easing::Linear };
+        assert_eq!(Curve::new(0.0, vec![tween]).at(second(1)), 1.0);
+    }
+}

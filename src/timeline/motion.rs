@@ -1,0 +1,463 @@
+//! Where a layer stands and how opaque it is, frame by frame.
+//!
+//! Everything that moves or fades a clip (fit, position, offset, scale,
+//! transitions, effects) ends here in one [`State`] a frame, in fixed point.
+//! Identity and renderer both use the state, never what it was made from, so
+//! two ways of saying the same motion are the same chunk, and what was hashed
+//! is what is drawn.
+
+use crate::time::Time;
+use crate::timeline::curve::{Curve, Easing, progress};
+
+/// Fractions of a pixel in [`State`]: 1/256.
+pub const SUBPIXELS: i32 = 256;
+
+/// [`State::opacity`] of a fully opaque layer.
+pub const OPAQUE: u16 = 256;
+
+/// How long a transition without a suffix lasts; `Slow` doubles, `Fast` halves.
+pub const TRANSITION: Time = Time::from_seconds(1);
+
+/// How much larger a zoom effect gets in a second, as a share of the size.
+const ZOOM_PER_SECOND: f64 = 0.02;
+
+/// How much of the frame a slide effect travels in a second, and at the most.
+const PAN_PER_SECOND: f64 = 0.03;
+const PAN_MAX: f64 = 0.25;
+
+/// How much of the frame a slide transition moves: "slightly".
+const SLIDE_SHARE: f64 = 0.1;
+
+/// The size from which a zoom transition grows.
+const ZOOM_FROM: f64 = 0.5;
+
+/// Where a layer is drawn in one frame: a rectangle in 1/256 pixel from the
+/// frame's top left corner, and an opacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Left edge.
+    pub x: i32,
+    /// Top edge.
+    pub y: i32,
+    /// Width; not negative.
+    pub width: i32,
+    /// Height; not negative.
+    pub height: i32,
+    /// 0 (invisible) to [`OPAQUE`].
+    pub opacity: u16,
+}
+
+impl State {
+    /// Not drawn. All invisible states are this one.
+    pub const HIDDEN: Self = Self { x: 0, y: 0, width: 0, height: 0, opacity: 0 };
+
+    /// The whole of a frame of this size in pixels, opaque.
+    pub const fn full(width: u32, height: u32) -> Self {
+        let (width, height) = (width as i32 * SUBPIXELS, height as i32 * SUBPIXELS);
+        Self { x: 0, y: 0, width, height, opacity: OPAQUE }
+    }
+
+    /// Whether anything of it can be seen in a frame of this size in pixels.
+    pub const fn is_visible(&self, width: u32, height: u32) -> bool {
+        self.opacity > 0
+            && self.width > 0
+            && self.height > 0
+            && self.x < width as i32 * SUBPIXELS
+            && self.y < height as i32 * SUBPIXELS
+            && self.x + self.width > 0
+            && self.y + self.height > 0
+    }
+
+    /// Whether it hides all that lies below it, if its content is opaque.
+    pub const fn covers(&self, width: u32, height: u32) -> bool {
+        self.opacity >= OPAQUE
+            && self.x <= 0
+            && self.y <= 0
+            && self.x + self.width >= width as i32 * SUBPIXELS
+            && self.y + self.height >= height as i32 * SUBPIXELS
+    }
+}
+
+/// How a picture of one size is put into a frame of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// Fills the frame, keeping its shape; what stands over is cut off.
+    #[default]
+    Crop,
+    /// Fills the frame by stretching.
+    Cover,
+    /// Wholly inside the frame, keeping its shape.
+    Contain,
+    /// Pixel for pixel.
+    None,
+}
+
+/// The point of the frame at which a clip is put, as shares of what is left
+/// over: (0, 0) top left, (1, 1) bottom right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Anchor {
+    /// 0 left, 1/2 centre, 1 right.
+    pub x: f64,
+    /// 0 top, 1/2 centre, 1 bottom.
+    pub y: f64,
+}
+
+impl Anchor {
+    /// The names of the Edit format.
+    pub const NAMED: [(&'static str, Self); 9] = [
+        ("center", Self { x: 0.5, y: 0.5 }),
+        ("top", Self { x: 0.5, y: 0.0 }),
+        ("topRight", Self { x: 1.0, y: 0.0 }),
+        ("right", Self { x: 1.0, y: 0.5 }),
+        ("bottomRight", Self { x: 1.0, y: 1.0 }),
+        ("bottom", Self { x: 0.5, y: 1.0 }),
+        ("bottomLeft", Self { x: 0.0, y: 1.0 }),
+        ("left", Self { x: 0.0, y: 0.5 }),
+        ("topLeft", Self { x: 0.0, y: 0.0 }),
+    ];
+
+    /// The middle of the frame.
+    pub const CENTER: Self = Self { x: 0.5, y: 0.5 };
+}
+
+/// The way something moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Towards the left edge.
+    Left,
+    /// Towards the right edge.
+    Right,
+    /// Towards the top edge.
+    Up,
+    /// Towards the bottom edge.
+    Down,
+}
+
+impl Direction {
+    /// The unit vector, y pointing down.
+    const fn vector(self) -> (f64, f64) {
+        match self {
+            Self::Left => (-1.0, 0.0),
+            Self::Right => (1.0, 0.0),
+            Self::Up => (0.0, -1.0),
+            Self::Down => (0.0, 1.0),
+        }
+    }
+}
+
+/// How a clip comes in or goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// What happens.
+    pub kind: TransitionKind,
+    /// How long it takes.
+    pub length: Time,
+}
+
+/// What a transition does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransitionKind {
+    /// Opacity only.
+    Fade,
+    /// Moves a tenth of the frame and fades.
+    Slide(Direction),
+    /// Moves in from, or out to, beyond the frame's edge.
+    Carousel(Direction),
+    /// Grows from half its size, or shrinks to it, and fades.
+    Zoom,
+}
+
+/// A slow movement over the whole clip.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effect {
+    /// What moves.
+    pub kind: EffectKind,
+    /// 1, or 0.5 for `Slow` and 2 for `Fast`.
+    pub speed: f64,
+}
+
+/// What an effect does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectKind {
+    /// Grows by 2 % a second.
+    ZoomIn,
+    /// Shrinks by 2 % a second, to its own size at the end.
+    ZoomOut,
+    /// Pans a slightly enlarged picture.
+    Slide(Direction),
+}
+
+/// All that decides where a clip stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Motion {
+    /// Into the frame.
+    pub fit: Fit,
+    /// A factor on the fitted size.
+    pub scale: Curve,
+    /// At which point of the frame.
+    pub anchor: Anchor,
+    /// Away from there to the right, in frame widths.
+    pub offset_x: Curve,
+    /// Away from there *upwards*, in frame heights.
+    pub offset_y: Curve,
+    /// 0 to 1.
+    pub opacity: Curve,
+    /// At the start of the clip.
+    pub enter: Option<Transition>,
+    /// At the end of the clip.
+    pub leave: Option<Transition>,
+    /// All the time.
+    pub effect: Option<Effect>,
+}
+
+impl Default for Motion {
+    fn default() -> Self {
+        Self {
+            fit: Fit::default(),
+            scale: Curve::constant(1.0),
+            anchor: Anchor::CENTER,
+            offset_x: Curve::constant(0.0),
+            offset_y: Curve::constant(0.0),
+            opacity: Curve::constant(1.0),
+            enter: None,
+            leave: None,
+            effect: None,
+        }
+    }
+}
+
+impl Motion {
+    /// The state at `local` in a clip that lasts `length`, for a picture of
+    /// `natural` pixels in a frame of `frame` pixels. [`State::HIDDEN`] when
+    /// nothing of it can be seen.
+    pub fn state(&self, local: Time, length: Time, natural: (u32, u32), frame: (u32, u32)) -> State {
+        let (frame_w, frame_h) = (f64::from(frame.0), f64::from(frame.1));
+        let (mut w, mut h) = fitted(self.fit, natural, frame);
+        let scale = self.scale.at(local).max(0.0);
+        w *= scale;
+        h *= scale;
+        let mut x = (frame_w - w) * self.anchor.x + self.offset_x.at(local) * frame_w;
+        let mut y = (frame_h - h) * self.anchor.y - self.offset_y.at(local) * frame_h;
+        let mut opacity = self.opacity.at(local).clamp(0.0, 1.0);
+
+        let mut zoom = 1.0;
+        if let Some(effect) = self.effect {
+            let (factor, dx, dy) = effect.at(local, length);
+            zoom *= factor;
+            x += dx * w;
+            y += dy * h;
+        }
+        // Both transitions fit into the clip: in a short one they share it.
+        let (enter, leave) = shares(self.enter, self.leave, length);
+        let ends = [
+            (self.enter, progress(local, enter), -1.0),
+            (self.leave, progress(length - local, leave), 1.0),
+        ];
+        for (transition, presence, side) in ends {
+            let Some(transition) = transition else { continue };
+            if presence >= 1.0 {
+                continue;
+            }
+            let away = side * (1.0 - Easing::OUT_CUBIC.ease(presence));
+            match transition.kind {
+                TransitionKind::Fade => opacity *= presence,
+                TransitionKind::Slide(direction) => {
+                    let (dx, dy) = direction.vector();
+                    x += away * dx * SLIDE_SHARE * frame_w;
+                    y += away * dy * SLIDE_SHARE * frame_h;
+                    opacity *= presence;
+                }
+                TransitionKind::Carousel(direction) => {
+                    let (dx, dy) = direction.vector();
+                    x += away * dx * if away * dx < 0.0 { x + w } else { frame_w - x };
+                    y += away * dy * if away * dy < 0.0 { y + h } else { frame_h - y };
+                }
+                TransitionKind::Zoom => {
+                    zoom *= ZOOM_FROM + (1.0 - ZOOM_FROM) * Easing::OUT_CUBIC.ease(presence);
+                    opacity *= presence;
+                }
+            }
+        }
+        x -= w * (zoom - 1.0) / 2.0;
+        y -= h * (zoom - 1.0) / 2.0;
+        let state = State {
+            x: fixed(x),
+            y: fixed(y),
+            width: fixed(w * zoom),
+            height: fixed(h * zoom),
+            opacity: (opacity * f64::from(OPAQUE)).round() as u16,
+        };
+        if state.is_visible(frame.0, frame.1) { state } else { State::HIDDEN }
+    }
+}
+
+impl Effect {
+    /// (size factor, shift in widths, shift in heights) at `local`.
+    fn at(self, local: Time, length: Time) -> (f64, f64, f64) {
+        let seconds = |time: Time| time.as_seconds();
+        match self.kind {
+            EffectKind::ZoomIn => (1.0 + ZOOM_PER_SECOND * self.speed * seconds(local), 0.0, 0.0),
+            EffectKind::ZoomOut => (1.0 + ZOOM_PER_SECOND * self.speed * seconds(length - local), 0.0, 0.0),
+            EffectKind::Slide(direction) => {
+                // The picture is enlarged by what it travels, so that its edge
+                // never comes into sight.
+                let travel = (PAN_PER_SECOND * self.speed * seconds(length)).min(PAN_MAX);
+                let along = travel * (progress(local, length) - 0.5);
+                let (dx, dy) = direction.vector();
+                (1.0 + travel, along * dx, along * dy)
+            }
+        }
+    }
+}
+
+/// The lengths of both transitions, shortened in proportion where the clip is
+/// too short for them.
+fn shares(enter: Option<Transition>, leave: Option<Transition>, length: Time) -> (Time, Time) {
+    let of = |transition: Option<Transition>| transition.map_or(Time::ZERO, |t| t.length);
+    let (enter, leave) = (of(enter), of(leave));
+    let both = enter + leave;
+    if both <= length {
+        return (enter, leave);
+    }
+    let share = |part: Time| {
+        let flicks = i128::from(part.flicks()) * i128::from(length.flicks()) / i128::from(both.flicks().max(1));
+        Time::from_flicks(flicks as i64)
+    };
+    (share(enter), share(leave))
+}
+
+/// The size in pixels after fitting.
+fn fitted(fit: Fit, natural: (u32, u32), frame: (u32, u32)) -> (f64, f64) {
+    let (w, h) = (f64::from(natural.0.max(1)), f64::from(natural.1.max(1)));
+    let (frame_w, frame_h) = (f64::from(frame.0), f64::from(frame.1));
+    let factor = match fit {
+        Fit::None => 1.0,
+        Fit::Cover => return (frame_w, frame_h),
+        Fit::Crop => (frame_w / w).max(frame_h / h),
+        Fit::Contain => (frame_w / w).min(frame_h / h),
+    };
+    (w * factor, h * factor)
+}
+
+/// To 1/256 pixel. Whatever a tween asks for, a rectangle stays where the sum
+/// of an edge and a length still fits into 32 bits.
+fn fixed(pixels: f64) -> i32 {
+    const LIMIT: f64 = 1e6;
+    (pixels.clamp(-LIMIT, LIMIT) * f64::from(SUBPIXELS)).round() as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: (u32, u32) = (1280, 720);
+
+    fn millis(ms: i64) -> Time {
+        Time::from_millis(ms)
+    }
+
+    fn rect(state: State) -> (i32, i32, i32, i32) {
+        (state.x / SUBPIXELS, state.y / SUBPIXELS, state.width / SUBPIXELS, state.height / SUBPIXELS)
+    }
+
+    fn at_rest(motion: &Motion, natural: (u32, u32)) -> State {
+        motion.state(millis(5000), millis(10_000), natural, FRAME)
+    }
+
+    #[test]
+    fn fit_decides_the_size() {
+        for (fit, expected) in [
+            (Fit::Crop, (0, -280, 1280, 1280)),
+            (Fit::Cover, (0, 0, 1280, 720)),
+            (Fit::Contain, (280, 0, 720, 720)),
+            (Fit::None, (590, 310, 100, 100)),
+        ] {
+            let motion = Motion { fit, ..Motion::default() };
+            assert_eq!(rect(at_rest(&motion, (100, 100))), expected, "{fit:?}");
+        }
+    }
+
+    #[test]
+    fn a_position_puts_the_scaled_clip_at_that_edge_and_offsets_go_up() {
+        for (name, anchor) in Anchor::NAMED {
+            let motion = Motion {
+                fit: Fit::None,
+                scale: Curve::constant(2.0),
+                anchor,
+                offset_x: Curve::constant(0.1),
+                offset_y: Curve::constant(0.1),
+                ..Motion::default()
+            };
+            let x = 128 + if name.ends_with("eft") { 0 } else if name.ends_with("ight") { 1080 } else { 540 };
+            let y = if name.starts_with("top") { 0 } else if name.starts_with("bottom") { 620 } else { 310 } - 72;
+            assert_eq!(rect(at_rest(&motion, (100, 50))), (x, y, 200, 100), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_fade_goes_from_nothing_to_opaque_and_back() {
+        let fade = Some(Transition { kind: TransitionKind::Fade, length: millis(1000) });
+        let motion = Motion { enter: fade, leave: fade, ..Motion::default() };
+        let opacity = |ms| motion.state(millis(ms), millis(6000), FRAME, FRAME).opacity;
+        assert_eq!([0, 250, 500, 1000, 5000, 5750, 6000].map(opacity), [0, 64, 128, 256, 256, 64, 0]);
+    }
+
+    #[test]
+    fn two_transitions_share_a_clip_that_is_too_short_for_both() {
+        let fade = Some(Transition { kind: TransitionKind::Fade, length: millis(1000) });
+        let motion = Motion { enter: fade, leave: fade, ..Motion::default() };
+        assert_eq!(motion.state(millis(500), millis(1000), FRAME, FRAME).opacity, OPAQUE);
+    }
+
+    #[test]
+    fn a_carousel_comes_from_outside_and_leaves_on_the_other_side() {
+        for direction in [Direction::Left, Direction::Right, Direction::Up, Direction::Down] {
+            let transition = Some(Transition { kind: TransitionKind::Carousel(direction), length: millis(1000) });
+            let motion = Motion { enter: transition, leave: transition, ..Motion::default() };
+            let state = |ms| motion.state(millis(ms), millis(4000), FRAME, FRAME);
+            assert_eq!(state(0), State::HIDDEN, "{direction:?} begins outside");
+            assert_eq!(state(2000), State::full(1280, 720), "{direction:?} rests inside");
+            let (early, late) = (state(10), state(3990));
+            let (dx, dy) = direction.vector();
+            assert!(f64::from(early.x) * dx <= 0.0 && f64::from(early.y) * dy <= 0.0, "{early:?}");
+            assert!(f64::from(late.x) * dx >= 0.0 && f64::from(late.y) * dy >= 0.0, "{late:?}");
+        }
+    }
+
+    #[test]
+    fn a_zoom_effect_grows_by_two_percent_a_second_about_the_centre() {
+        let effect = Some(Effect { kind: EffectKind::ZoomIn, speed: 1.0 });
+        let motion = Motion { effect, ..Motion::default() };
+        let state = motion.state(millis(6000), millis(6000), FRAME, FRAME);
+        assert_eq!(state.width, fixed(1280.0 * 1.12));
+        assert_eq!(state.x * 2 + state.width, 1280 * SUBPIXELS);
+    }
+
+    #[test]
+    fn a_slide_effect_never_shows_the_edge() {
+        for direction in [Direction::Left, Direction::Right, Direction::Up, Direction::Down] {
+            let effect = Some(Effect { kind: EffectKind::Slide(direction), speed: 2.0 });
+            let motion = Motion { effect, ..Motion::default() };
+            for ms in (0..=8000).step_by(100) {
+                assert!(motion.state(millis(ms), millis(8000), FRAME, FRAME).covers(1280, 720), "{direction:?} {ms}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_that_cannot_be_seen_is_the_one_hidden_state() {
+        let off_frame = Motion { offset_x: Curve::constant(2.0), ..Motion::default() };
+        let transparent = Motion { opacity: Curve::constant(0.0), ..Motion::default() };
+        let shrunk = Motion { scale: Curve::constant(0.0), ..Motion::default() };
+        for motion in [off_frame, transparent, shrunk] {
+            assert_eq!(at_rest(&motion, FRAME), State::HIDDEN);
+        }
+    }
+
+    #[test]
+    fn absurd_numbers_stay_within_bounds() {
+        let motion = Motion { scale: Curve::constant(1e300), offset_x: Curve::constant(-1e300), ..Motion::default() };
+        let state = at_rest(&motion, FRAME);
+        assert!(state.x.checked_add(state.width).is_some());
+    }
+}
