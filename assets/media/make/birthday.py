@@ -4,7 +4,6 @@
 import math
 
 import numpy as np
-import skia
 from art import bokeh, fill, film, glow, line, linear, path, radial, rect, rounded, save, shadow, surface, vignette
 
 PAPER = ["#ff5d8f", "#ffd166", "#4cc9f0", "#b892ff", "#7ae582", "#ff9e6d", "#ffffff"]

@@ -4,7 +4,7 @@
 import math
 
 import skia
-from art import fill, film, line, linear, path, radial, rect, rounded, save, shadow, surface, vignette
+from art import fill, film, line, linear, path, radial, rounded, save, shadow, surface, vignette
 
 W, H = 720, 1280
 
