@@ -4,3 +4,5 @@ pub mod digest;
 pub mod time;
 
 pub mod chunk;
+pub mod cmaf;
+pub mod playlist;
