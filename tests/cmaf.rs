@@ -162,6 +162,9 @@ fn audio(path: &Path) -> Source {
             "2",
             "-c:a",
             "aac",
+            // Else the encoder's delay begins before zero.
+            "-af",
+            "asetpts=PTS+1024",
         ],
     )
 }
@@ -263,6 +266,16 @@ fn assert_even(times: &[i64], first: i64) {
     );
 }
 
+/// FFmpeg 5.1 raises the presentation times of fragments by the lowest negative
+/// composition offset, its own files' included; other readers do not.
+fn reader_delay(source: &Source) -> i64 {
+    let offsets = source
+        .samples
+        .iter()
+        .map(|sample| sample.composition_offset);
+    -i64::from(offsets.min().unwrap_or(0).min(0))
+}
+
 #[test]
 fn ffmpeg_reads_moved_parts_as_one_even_stream() {
     if !have_ffmpeg() {
@@ -280,8 +293,7 @@ fn ffmpeg_reads_moved_parts_as_one_even_stream() {
             std::fs::write(&path, fragmented(&source, start)).expect("written");
             let times = times(&path, stream);
             assert_eq!(times.len(), source.samples.len());
-            // The last packet of ffmpeg's AAC may be short; its own start is what counts.
-            assert_even(&times, start as i64);
+            assert_even(&times, start as i64 + reader_delay(&source));
             let map = format!("0:{stream}");
             assert_eq!(
                 md5s(&path, &map, &["-c", "copy"]),
