@@ -6,13 +6,15 @@
 //! - [`time`], [`digest`]: exact time and identity of bytes
 //! - [`template`] → [`timeline`] ← [`partition`], [`chunk`]; [`profile`]: from
 //!   an Edit and one person's data to the chunks that their video is made of.
-//!   Pure.
+//!   [`cmaf`], [`playlist`]: what players read. Pure.
 
 pub mod digest;
 pub mod time;
 
 pub mod chunk;
+pub mod cmaf;
 pub mod partition;
+pub mod playlist;
 pub mod profile;
 pub mod template;
 pub mod timeline;

@@ -1,0 +1,167 @@
+//! The init segment (HLS `EXT-X-MAP`): what a decoder needs before the first part.
+
+use bytes::Bytes;
+use mp4_atom::{Encode as _, Ftyp, Moov, Mvex, Mvhd, Stbl, Stco, Trex};
+
+use super::CmafError;
+use super::fragment::TRACK_ID;
+use super::track::{Durations, Track, trak};
+
+/// The init segment of `track`: no samples, no durations, no edit list.
+///
+/// The brand `cmf2` promises that a chunk's first sample is composed at its
+/// decode time. Encoders with B-frames keep the promise by signed composition
+/// offsets, not by a delay that an edit list takes away again.
+pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
+    let moov = Moov {
+        mvhd: Mvhd {
+            timescale: track.timescale(),
+            rate: 1.into(),
+            volume: 1.into(),
+            next_track_id: TRACK_ID + 1,
+            ..Mvhd::default()
+        },
+        meta: None,
+        mvex: Some(Mvex {
+            mehd: None,
+            trex: vec![Trex {
+                track_id: TRACK_ID,
+                default_sample_description_index: 1,
+                ..Trex::default()
+            }],
+        }),
+        // The chunk offset table is mandatory even where it is empty.
+        trak: vec![trak(
+            track,
+            TRACK_ID,
+            Durations::default(),
+            None,
+            Stbl {
+                stco: Some(Stco::default()),
+                ..Stbl::default()
+            },
+        )?],
+        udta: None,
+        ainf: None,
+    };
+    let ftyp = Ftyp {
+        major_brand: b"iso6".into(),
+        minor_version: 0,
+        compatible_brands: [b"iso6", b"cmfc", b"cmf2", b"mp41"]
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    };
+    let mut out = Vec::with_capacity(1024);
+    ftyp.encode(&mut out)?;
+    moov.encode(&mut out)?;
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use mp4_atom::{Any, Codec, Colr, DecodeMaybe as _, StszSamples};
+
+    use super::super::track::tests::{audio, video};
+    use super::*;
+
+    fn read(track: &Track) -> (Ftyp, Moov) {
+        let bytes = init_segment(track).unwrap();
+        let mut rest = bytes.as_ref();
+        let Ok(Some(Any::Ftyp(ftyp))) = Any::decode_maybe(&mut rest) else {
+            panic!("no ftyp")
+        };
+        let Ok(Some(Any::Moov(moov))) = Any::decode_maybe(&mut rest) else {
+            panic!("no moov")
+        };
+        assert!(rest.is_empty());
+        (ftyp, moov)
+    }
+
+    #[test]
+    fn an_init_segment_announces_fragments_and_holds_no_samples() {
+        for track in [Track::Video(video()), Track::Audio(audio())] {
+            let (ftyp, moov) = read(&track);
+            assert_eq!(ftyp.major_brand, b"iso6".into());
+            for brand in [b"cmfc", b"cmf2", b"mp41"] {
+                assert!(ftyp.compatible_brands.contains(&brand.into()));
+            }
+            assert_eq!(moov.mvhd.duration, 0);
+            let trex = moov.mvex.expect("mvex").trex;
+            assert_eq!(
+                (
+                    trex.len(),
+                    trex[0].track_id,
+                    trex[0].default_sample_description_index
+                ),
+                (1, 1, 1)
+            );
+            let [trak] = moov.trak.as_slice() else {
+                panic!("one track")
+            };
+            assert_eq!(
+                (
+                    trak.tkhd.track_id,
+                    trak.tkhd.duration,
+                    trak.mdia.mdhd.duration
+                ),
+                (1, 0, 0)
+            );
+            assert_eq!(trak.mdia.mdhd.timescale, track.timescale());
+            assert!(trak.edts.is_none());
+            let stbl = &trak.mdia.minf.stbl;
+            assert_eq!(
+                stbl.stsz.samples,
+                StszSamples::Different { sizes: Vec::new() }
+            );
+            assert!(stbl.stts.entries.is_empty() && stbl.stsc.entries.is_empty());
+            assert!(
+                stbl.stco
+                    .as_ref()
+                    .is_some_and(|stco| stco.entries.is_empty())
+            );
+        }
+    }
+
+    #[test]
+    fn video_says_its_colours_and_its_square_pixels() {
+        let (_, moov) = read(&Track::Video(video()));
+        let [Codec::Avc1(entry)] = moov.trak[0].mdia.minf.stbl.stsd.codecs.as_slice() else {
+            panic!("avc1")
+        };
+        assert_eq!((entry.visual.width, entry.visual.height), (64, 48));
+        assert_eq!(entry.colr, Some(Colr::new(1, 1, 1, false).unwrap()));
+        assert_eq!(
+            entry
+                .pasp
+                .as_ref()
+                .map(|pasp| (pasp.h_spacing, pasp.v_spacing)),
+            Some((1, 1))
+        );
+        assert_eq!(entry.avcc.avc_profile_indication, 0x64);
+    }
+
+    #[test]
+    fn audio_carries_its_configuration_to_the_byte() {
+        let (_, moov) = read(&Track::Audio(audio()));
+        let [Codec::Mp4a(entry)] = moov.trak[0].mdia.minf.stbl.stsd.codecs.as_slice() else {
+            panic!("mp4a")
+        };
+        let config = &entry.esds.es_desc.dec_config;
+        assert_eq!(
+            config
+                .dec_specific
+                .as_ref()
+                .map(|specific| specific.raw.clone()),
+            Some(audio().asc.to_vec())
+        );
+        assert_eq!(
+            (config.object_type_indication, config.avg_bitrate),
+            (0x40, 128_000)
+        );
+        assert_eq!(
+            (entry.audio.channel_count, entry.audio.sample_rate.integer()),
+            (2, 48_000)
+        );
+    }
+}

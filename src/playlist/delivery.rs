@@ -1,0 +1,530 @@
+//! Delivery directives: what a player asks of a playlist (`_HLS_msn`,
+//! `_HLS_part`, `_HLS_skip`), and what a snapshot answers to it.
+//!
+//! Waiting, and giving up (503 after three target durations), belong to the
+//! server: it asks again with each new snapshot.
+
+use thiserror::Error;
+
+use super::media::MediaPlaylist;
+use super::tag::{Duration, Total};
+
+/// How far ahead of the last segment a player may ask.
+const ADVANCE_SEGMENTS: u64 = 2;
+
+/// How far ahead of the last part a player may ask, in seconds of parts, and
+/// the least number of parts.
+const ADVANCE_PARTS: u64 = 3;
+
+/// Which kind of delta update is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// `YES`: segments.
+    Segments,
+    /// `v2`: segments and date ranges; no date ranges are written here, so both read the same.
+    SegmentsAndDateRanges,
+}
+
+/// What a player asks for beside the playlist itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryDirectives {
+    /// Wait for this segment.
+    pub msn: Option<u64>,
+    /// Wait for this part of it.
+    pub part: Option<u32>,
+    /// Leave out what the player already has.
+    pub skip: Option<Skip>,
+}
+
+/// A request that no wait would make right.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BadDirective {
+    /// A directive that is no whole number, or is there twice.
+    #[error("{name}={value:?} is not valid: expected one whole number")]
+    Number {
+        /// The directive.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+    },
+    /// `_HLS_part` without `_HLS_msn`.
+    #[error("_HLS_part is there without _HLS_msn")]
+    PartWithoutMsn,
+    /// A segment too far ahead.
+    #[error("_HLS_msn={msn} is too far ahead: expected at most {max}")]
+    MsnTooFar {
+        /// The number asked for.
+        msn: u64,
+        /// The highest that may be asked for now.
+        max: u64,
+    },
+    /// A part too far ahead.
+    #[error("_HLS_part={part} is too far ahead: expected at most {max}")]
+    PartTooFar {
+        /// The part asked for.
+        part: u32,
+        /// The highest that may be asked for now.
+        max: u64,
+    },
+}
+
+/// What to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// This snapshot, whole.
+    Full,
+    /// This snapshot as a delta update: [`MediaPlaylist::delta`].
+    Delta,
+    /// A later snapshot; ask again when there is one.
+    Wait,
+    /// 400.
+    BadRequest(BadDirective),
+}
+
+impl DeliveryDirectives {
+    /// Reads the query of a playlist request; what is no directive is ignored,
+    /// and so is a `_HLS_skip` of a kind yet unknown.
+    pub fn parse(query: &str) -> Result<Self, BadDirective> {
+        let mut directives = Self::default();
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "_HLS_msn" => directives.msn = Some(number("_HLS_msn", value, directives.msn)?),
+                "_HLS_part" => directives.part = Some(number("_HLS_part", value, directives.part)?),
+                "_HLS_skip" => {
+                    directives.skip = match value {
+                        "YES" => Some(Skip::Segments),
+                        "v2" => Some(Skip::SegmentsAndDateRanges),
+                        _ => None,
+                    };
+                }
+                _ => {}
+            }
+        }
+        match directives {
+            Self {
+                msn: None,
+                part: Some(_),
+                ..
+            } => Err(BadDirective::PartWithoutMsn),
+            _ => Ok(directives),
+        }
+    }
+}
+
+fn number<T: std::str::FromStr>(
+    name: &'static str,
+    value: &str,
+    before: Option<T>,
+) -> Result<T, BadDirective> {
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let parsed = value.parse().ok().filter(|_| digits && before.is_none());
+    parsed.ok_or_else(|| BadDirective::Number {
+        name,
+        value: value.chars().take(40).collect(),
+    })
+}
+
+/// What `playlist` answers to `directives` as it is now.
+pub fn decide(playlist: &MediaPlaylist, directives: DeliveryDirectives) -> Reload {
+    if directives.msn.is_none() && directives.part.is_some() {
+        return Reload::BadRequest(BadDirective::PartWithoutMsn);
+    }
+    let now = || match directives.skip {
+        Some(_) if playlist.skippable() > 0 => Reload::Delta,
+        _ => Reload::Full,
+    };
+    let can_wait = playlist
+        .server_control
+        .is_some_and(|control| control.can_block_reload)
+        && !playlist.ended;
+    let Some(msn) = directives.msn.filter(|_| can_wait) else {
+        return now();
+    };
+
+    let next = playlist.next_msn();
+    let open_parts = playlist
+        .open
+        .as_ref()
+        .map_or(0, |open| open.parts.len() as u64);
+    // The segment in progress counts as the last as soon as it has a part.
+    let ahead = if open_parts > 0 {
+        ADVANCE_SEGMENTS
+    } else {
+        ADVANCE_SEGMENTS - 1
+    };
+    let max = next.saturating_add(ahead);
+    if msn > max {
+        return Reload::BadRequest(BadDirective::MsnTooFar { msn, max });
+    }
+    let Some(part) = directives.part else {
+        return if msn < next { now() } else { Reload::Wait };
+    };
+    if msn < next {
+        // Past the last part of a finished segment means the first part of the one after.
+        let here = u64::from(part) < playlist.parts_of(msn);
+        return if here || msn + 1 < next || open_parts > 0 {
+            now()
+        } else {
+            Reload::Wait
+        };
+    }
+    let parts = if msn == next { open_parts } else { 0 };
+    if u64::from(part) < parts {
+        return now();
+    }
+    // One past the last part, less one: the index of the last, of which there may be none.
+    let max = (parts + advance_part_limit(playlist.part_target)).saturating_sub(1);
+    if u64::from(part) > max {
+        return Reload::BadRequest(BadDirective::PartTooFar { part, max });
+    }
+    Reload::Wait
+}
+
+/// How many parts past the last may be asked for: three seconds of them, or three if they are longer than a second.
+fn advance_part_limit(part_target: Option<Duration>) -> u64 {
+    match part_target {
+        Some(target) if target < Duration::from_seconds(1) && target.ticks > 0 => {
+            (ADVANCE_PARTS * u64::from(target.timescale.get())).div_ceil(target.ticks)
+        }
+        _ => ADVANCE_PARTS,
+    }
+}
+
+impl MediaPlaylist {
+    /// How many parts finished segment `msn` has; 0 where it is not held.
+    fn parts_of(&self, msn: u64) -> u64 {
+        let index = msn.checked_sub(self.media_sequence.saturating_add(self.skipped));
+        let segment = index.and_then(|index| self.segments.get(usize::try_from(index).ok()?));
+        segment.map_or(0, |segment| segment.parts.len() as u64)
+    }
+
+    /// How many segments at the front a delta update leaves out: those that end
+    /// before the skip boundary, counted back from the end of the last segment.
+    fn skippable(&self) -> usize {
+        let until = self
+            .server_control
+            .and_then(|control| control.can_skip_until);
+        let Some(until) = until.filter(|_| !self.ended && self.skipped == 0) else {
+            return 0;
+        };
+        let mut after = Total::default();
+        for (index, segment) in self.segments.iter().enumerate().rev() {
+            if after.micros() > until.micros() {
+                return index + 1;
+            }
+            after.add(segment.duration);
+        }
+        0
+    }
+
+    /// The delta update of this snapshot; `None` where nothing may be left out.
+    /// It states the init segment in force, which the skipped segments may have set.
+    pub fn delta(&self) -> Option<Self> {
+        let skipped = self.skippable();
+        let (left_out, listed) = self
+            .segments
+            .split_at_checked(skipped)
+            .filter(|_| skipped > 0)?;
+        let map = left_out
+            .iter()
+            .rev()
+            .find_map(|segment| segment.map.clone())
+            .or_else(|| self.map.clone());
+        Some(Self {
+            map,
+            segments: listed.to_vec(),
+            skipped: skipped as u64,
+            part_target: self.part_target,
+            server_control: self.server_control,
+            media_sequence: self.media_sequence,
+            discontinuity_sequence: self.discontinuity_sequence,
+            kind: self.kind,
+            start: self.start,
+            independent_segments: self.independent_segments,
+            open: self.open.clone(),
+            preload_hint: self.preload_hint.clone(),
+            rendition_reports: self.rendition_reports.clone(),
+            ended: self.ended,
+            prefetch: self.prefetch.clone(),
+            target_duration_s: self.target_duration_s,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::media::tests::{live, part, segment, uri};
+    use super::super::media::{OpenSegment, ServerControl};
+    use super::*;
+
+    fn ask(playlist: &MediaPlaylist, query: &str) -> Reload {
+        match DeliveryDirectives::parse(query) {
+            Ok(directives) => decide(playlist, directives),
+            Err(reason) => Reload::BadRequest(reason),
+        }
+    }
+
+    fn bad(reload: &Reload) -> bool {
+        matches!(reload, Reload::BadRequest(_))
+    }
+
+    #[test]
+    fn directives_are_read_from_any_query() {
+        let read = |msn, part, skip| Ok(DeliveryDirectives { msn, part, skip });
+        for (query, directives) in [
+            ("", read(None, None, None)),
+            ("token=a%26b&x", read(None, None, None)),
+            ("_HLS_msn=42", read(Some(42), None, None)),
+            (
+                "_HLS_msn=42&_HLS_part=0&_HLS_skip=YES",
+                read(Some(42), Some(0), Some(Skip::Segments)),
+            ),
+            (
+                "_HLS_skip=v2&t=1",
+                read(None, None, Some(Skip::SegmentsAndDateRanges)),
+            ),
+            ("_HLS_skip=v3", read(None, None, None)),
+            ("_hls_msn=x", read(None, None, None)),
+            (
+                "_HLS_msn=18446744073709551615",
+                read(Some(u64::MAX), None, None),
+            ),
+            ("_HLS_part=1", Err(BadDirective::PartWithoutMsn)),
+        ] {
+            assert_eq!(DeliveryDirectives::parse(query), directives, "{query}");
+        }
+        for query in [
+            "_HLS_msn=",
+            "_HLS_msn",
+            "_HLS_msn=-1",
+            "_HLS_msn=+1",
+            "_HLS_msn=1.0",
+            "_HLS_msn=18446744073709551616",
+            "_HLS_msn=1&_HLS_msn=1",
+            "_HLS_msn=1&_HLS_part=4294967296",
+            "_HLS_msn=1&_HLS_part=1&_HLS_part=1",
+        ] {
+            assert!(
+                matches!(
+                    DeliveryDirectives::parse(query),
+                    Err(BadDirective::Number { .. })
+                ),
+                "{query}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_player_waits_for_exactly_what_it_asks_for() {
+        // Finished: 10, 11, 12 of four parts each. Open: 13, with parts 0 and 1. Six parts ahead are allowed.
+        let playlist = live(3, 2);
+        for (query, reload) in [
+            ("", Reload::Full),
+            ("_HLS_msn=12", Reload::Full),
+            ("_HLS_msn=13", Reload::Wait),
+            ("_HLS_msn=14", Reload::Wait),
+            ("_HLS_msn=15", Reload::Wait),
+            ("_HLS_msn=13&_HLS_part=0", Reload::Full),
+            ("_HLS_msn=13&_HLS_part=1", Reload::Full),
+            ("_HLS_msn=13&_HLS_part=2", Reload::Wait),
+            ("_HLS_msn=13&_HLS_part=7", Reload::Wait),
+            ("_HLS_msn=14&_HLS_part=0", Reload::Wait),
+            ("_HLS_msn=14&_HLS_part=5", Reload::Wait),
+            // Old, or gone long ago: the whole playlist at once.
+            ("_HLS_msn=0", Reload::Full),
+            ("_HLS_msn=0&_HLS_part=9", Reload::Full),
+            ("_HLS_msn=12&_HLS_part=3", Reload::Full),
+            // Past the last part of 12: part 0 of 13, which is there.
+            ("_HLS_msn=12&_HLS_part=4", Reload::Full),
+        ] {
+            assert_eq!(ask(&playlist, query), reload, "{query}");
+        }
+        for query in [
+            "_HLS_part=0",
+            "_HLS_msn=16",
+            "_HLS_msn=16&_HLS_part=0",
+            "_HLS_msn=18446744073709551615",
+            "_HLS_msn=13&_HLS_part=8",
+            "_HLS_msn=14&_HLS_part=6",
+        ] {
+            assert!(bad(&ask(&playlist, query)), "{query}");
+        }
+    }
+
+    #[test]
+    fn past_the_last_part_of_a_finished_segment_means_the_next_segment() {
+        // 12 has just been finished; 13 has no part yet.
+        let playlist = live(3, 0);
+        assert_eq!(ask(&playlist, "_HLS_msn=12&_HLS_part=3"), Reload::Full);
+        assert_eq!(ask(&playlist, "_HLS_msn=12&_HLS_part=4"), Reload::Wait);
+        assert_eq!(ask(&playlist, "_HLS_msn=11&_HLS_part=4"), Reload::Full);
+        assert_eq!(ask(&playlist, "_HLS_msn=13&_HLS_part=0"), Reload::Wait);
+        // The last segment is 12: two ahead is 14.
+        assert_eq!(ask(&playlist, "_HLS_msn=14"), Reload::Wait);
+        assert!(bad(&ask(&playlist, "_HLS_msn=15")));
+        let later = live(3, 1);
+        assert_eq!(ask(&later, "_HLS_msn=12&_HLS_part=4"), Reload::Full);
+    }
+
+    #[test]
+    fn the_advance_part_limit_is_three_seconds_of_parts_or_three() {
+        for (millis, limit) in [
+            (Some(200), 15),
+            (Some(334), 9),
+            (Some(999), 4),
+            (Some(1000), 3),
+            (Some(4000), 3),
+            (None, 3),
+        ] {
+            assert_eq!(
+                advance_part_limit(millis.map(Duration::from_millis)),
+                limit,
+                "{millis:?}"
+            );
+        }
+        assert_eq!(advance_part_limit(Some(Duration::from_millis(0))), 3);
+    }
+
+    #[test]
+    fn an_ended_playlist_never_makes_a_player_wait() {
+        let playlist = MediaPlaylist {
+            ended: true,
+            ..live(3, 0)
+        };
+        for query in [
+            "_HLS_msn=13",
+            "_HLS_msn=99",
+            "_HLS_msn=13&_HLS_part=99",
+            "_HLS_skip=YES",
+        ] {
+            assert_eq!(ask(&playlist, query), Reload::Full, "{query}");
+        }
+        assert!(bad(&ask(&playlist, "_HLS_part=0")));
+    }
+
+    #[test]
+    fn a_server_that_did_not_offer_to_wait_does_not() {
+        for server_control in [None, Some(ServerControl::default())] {
+            let playlist = MediaPlaylist {
+                server_control,
+                ..live(3, 0)
+            };
+            assert_eq!(ask(&playlist, "_HLS_msn=13"), Reload::Full);
+            assert_eq!(ask(&playlist, "_HLS_msn=99"), Reload::Full);
+        }
+    }
+
+    #[test]
+    fn a_playlist_without_segments_waits_for_its_first() {
+        let playlist = MediaPlaylist {
+            media_sequence: 0,
+            ..live(0, 0)
+        };
+        assert_eq!(ask(&playlist, "_HLS_msn=0&_HLS_part=0"), Reload::Wait);
+        assert_eq!(ask(&playlist, "_HLS_msn=0"), Reload::Wait);
+        assert!(bad(&ask(&playlist, "_HLS_msn=2")));
+    }
+
+    #[test]
+    fn a_delta_leaves_out_what_ends_before_the_skip_boundary() {
+        // Nine segments of 2 s, boundary 12 s: numbers 10 and 11 end 16 and 14 s before the end, 12 at exactly 12 s.
+        let playlist = live(9, 1);
+        assert_eq!(ask(&playlist, "_HLS_skip=YES"), Reload::Delta);
+        assert_eq!(
+            ask(&playlist, "_HLS_msn=19&_HLS_part=0&_HLS_skip=v2"),
+            Reload::Delta
+        );
+        assert_eq!(
+            ask(&playlist, "_HLS_msn=19&_HLS_part=1&_HLS_skip=YES"),
+            Reload::Wait
+        );
+        let delta = playlist.delta().expect("a delta");
+        assert_eq!((delta.skipped, delta.segments.len()), (2, 7));
+        assert_eq!(
+            (delta.media_sequence, delta.next_msn()),
+            (10, playlist.next_msn())
+        );
+        assert_eq!(delta.segments[0].uri, uri("s12.m4s"));
+        assert_eq!(delta.delta(), None, "a delta is not made of a delta");
+        // Listed as in the whole text, to the byte.
+        let (whole, text) = (playlist.to_text(), delta.to_text());
+        let tail = |text: &str| {
+            text.split_once("#EXTINF:2.0,\ns12.m4s")
+                .map(|(_, tail)| tail.to_owned())
+        };
+        assert_eq!(tail(&text), tail(&whole));
+
+        assert_eq!(
+            ask(&live(7, 1), "_HLS_skip=YES"),
+            Reload::Full,
+            "nothing is far enough away"
+        );
+        assert_eq!(live(7, 1).delta(), None);
+        let control = ServerControl {
+            can_skip_until: None,
+            ..ServerControl::recommended(2, None)
+        };
+        let unable = MediaPlaylist {
+            server_control: Some(control),
+            ..live(9, 1)
+        };
+        assert_eq!(ask(&unable, "_HLS_skip=YES"), Reload::Full);
+    }
+
+    #[test]
+    fn a_delta_states_the_init_segment_and_keeps_the_counts() {
+        let mut playlist = MediaPlaylist {
+            open: Some(OpenSegment {
+                parts: vec![part("s18.0.m4s", true)],
+                ..OpenSegment::default()
+            }),
+            discontinuity_sequence: 3,
+            ..live(0, 0)
+        };
+        playlist.segments = (10..18)
+            .map(|msn| segment(&format!("s{msn}.m4s"), 2000))
+            .collect();
+        playlist.segments[0].discontinuity = true;
+        playlist.segments[0].map = Some(uri("init2.mp4"));
+        playlist.preload_hint = None;
+        let delta = playlist.delta().expect("a delta");
+        insta::assert_snapshot!(delta.to_text(), @r#"
+        #EXTM3U
+        #EXT-X-VERSION:9
+        #EXT-X-TARGETDURATION:2
+        #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12.0,PART-HOLD-BACK=1.5,HOLD-BACK=6.0
+        #EXT-X-PART-INF:PART-TARGET=0.5
+        #EXT-X-MEDIA-SEQUENCE:10
+        #EXT-X-DISCONTINUITY-SEQUENCE:3
+        #EXT-X-SKIP:SKIPPED-SEGMENTS=1
+        #EXT-X-MAP:URI="init2.mp4"
+        #EXTINF:2.0,
+        s11.m4s
+        #EXTINF:2.0,
+        s12.m4s
+        #EXTINF:2.0,
+        s13.m4s
+        #EXTINF:2.0,
+        s14.m4s
+        #EXTINF:2.0,
+        s15.m4s
+        #EXTINF:2.0,
+        s16.m4s
+        #EXTINF:2.0,
+        s17.m4s
+        #EXT-X-PART:DURATION=0.5,URI="s18.0.m4s",INDEPENDENT=YES
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_gets_an_answer(query in ".{0,60}", msn in any::<u64>(), part in any::<u32>(), segments in 0usize..12) {
+            let _ = ask(&live(segments, 2), &query);
+            let far = MediaPlaylist { media_sequence: u64::MAX - 3, ..live(segments, 2) };
+            let _ = decide(&far, DeliveryDirectives { msn: Some(msn), part: Some(part), skip: None });
+        }
+    }
+}
