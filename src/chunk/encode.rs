@@ -10,7 +10,7 @@ use crate::chunk::{ChunkKey, LOOKAHEAD_FRAMES, PREROLL_FRAMES};
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, VideoProfile};
 use crate::time::{FrameRate, Time};
-use crate::timeline::Markup;
+use crate::timeline::{FontUse, Markup};
 use crate::timeline::motion::State;
 
 /// The version of this encoding and of the renderer's pictures and sound.
@@ -188,7 +188,10 @@ impl Encoder {
         self.number((*width).into());
         self.number((*height).into());
         self.number(fonts.len() as i64);
-        fonts.iter().for_each(|font| self.digest(font));
+        for FontUse { face, family } in fonts {
+            self.digest(face);
+            self.text(family);
+        }
     }
 }
 
@@ -226,7 +229,7 @@ mod tests {
                         css: String::new(),
                         width: 400,
                         height: 100,
-                        fonts: vec![Digest::of(b"font")],
+                        fonts: vec![FontUse { face: Digest::of(b"font"), family: "Open Sans".into() }],
                     }),
                     path: Path::Rest(State::full(12, 12)),
                     label: String::new(),

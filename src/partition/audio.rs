@@ -45,6 +45,7 @@ fn chunk(timeline: &Timeline, profile: &AudioProfile, start: u32, end: u32) -> P
         decode_time: u64::from(start) * u64::from(AAC_FRAME_SAMPLES),
         ticks: u64::from(frames) * u64::from(AAC_FRAME_SAMPLES),
         dynamic,
+        shared_layers: 0,
     }
 }
 

@@ -60,6 +60,9 @@ pub struct PlacedChunk {
     pub ticks: u64,
     /// Whether it depends on the recipient.
     pub dynamic: bool,
+    /// How many of its layers, from the lowest, are the same for every
+    /// recipient although the chunk is not.
+    pub shared_layers: usize,
 }
 
 /// Cuts `timeline` up.

@@ -12,7 +12,7 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
     let profile = &timeline.video;
     let mut layers = Vec::new();
     let mut background = Some(timeline.background);
-    let mut dynamic = false;
+    let mut dynamic = Vec::new();
     // From the top down, so that what is hidden is never looked at.
     for clip in timeline.layers.iter().rev() {
         if clip.frames(profile).intersect(range).is_empty() {
@@ -23,7 +23,7 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
             continue;
         }
         let hides = is_opaque(&clip.content) && states.iter().all(|state| state.covers(profile.width, profile.height));
-        dynamic |= clip.dynamic;
+        dynamic.push(clip.dynamic);
         layers.push(Layer { content: content(clip, timeline, range), path: Path::new(states), label: clip.label.clone() });
         if hides {
             background = None;
@@ -31,6 +31,8 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
         }
     }
     layers.reverse();
+    let shared = dynamic.iter().rev().take_while(|dynamic| !**dynamic).count();
+    let dynamic = shared < layers.len();
     let spec = ChunkSpec::Video(VideoSpec { profile: profile.clone(), frames: range.len(), background, layers });
     let ticks = u64::from(profile.rate.ticks_per_frame());
     PlacedChunk {
@@ -39,6 +41,7 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
         decode_time: u64::from(range.start) * ticks,
         ticks: u64::from(range.len()) * ticks,
         dynamic,
+        shared_layers: if dynamic { shared } else { 0 },
     }
 }
 

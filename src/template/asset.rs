@@ -36,8 +36,10 @@ pub enum Asset {
         /// Fades.
         fade: Fade,
     },
-    /// Text, or a designed card.
-    Markup(Markup),
+    /// Text of one style.
+    Text(Box<RichText>, Markup),
+    /// A card designed in HTML and CSS.
+    Card(Markup),
 }
 
 impl Asset {
@@ -45,7 +47,7 @@ impl Asset {
     pub fn source(&self) -> Option<&Source> {
         match self {
             Self::Video { src, .. } | Self::Image { src } | Self::Audio { src, .. } => Some(src),
-            Self::Markup(_) => None,
+            Self::Text(..) | Self::Card(_) => None,
         }
     }
 }
@@ -110,13 +112,14 @@ pub(super) fn read(cursor: &Cursor, frame: (u32, u32), warnings: &mut Vec<Warnin
                 "text" => RichText::from_text_value(cursor.value),
                 _ => {
                     let card = HtmlBox::from_value(cursor.value).map_err(at)?;
-                    return Ok(Asset::Markup(card.to_markup(frame)));
+                    return Ok(Asset::Card(card.to_markup(frame)));
                 }
             };
             let text = text.map_err(at)?;
             let note = |message: &String| Warning { pointer: cursor.pointer.clone(), message: message.clone() };
             warnings.extend(text.notes.iter().map(note));
-            return Ok(Asset::Markup(text.to_markup(frame)));
+            let markup = text.to_markup(frame);
+            return Ok(Asset::Text(Box::new(text), markup));
         }
         _ => return Err(kind.error(KINDS)),
     };

@@ -9,8 +9,9 @@ use crate::template::clip::{Clip, Length, Start};
 use crate::template::edit::Edit;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::Markup;
+use crate::template::richtext::RichText;
 use crate::time::Time;
-use crate::timeline::{self, Content, Timeline, Voice};
+use crate::timeline::{self, Content, FontUse, Timeline, Voice};
 
 /// How long a still or a text lasts whose length is `auto`.
 pub const STILL_LENGTH: Time = Time::from_seconds(3);
@@ -75,15 +76,18 @@ impl AssetKind {
 
 /// The fonts that there are.
 pub trait FontBook {
-    /// The fonts that a text needs.
-    fn choose(&self, markup: &Markup) -> FontChoice;
+    /// The fonts that a text of one style needs.
+    fn for_text(&self, text: &RichText) -> FontChoice;
+
+    /// The fonts that a card needs.
+    fn for_card(&self, card: &Markup) -> FontChoice;
 }
 
 /// The fonts chosen for a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FontChoice {
-    /// Font files by their bytes, in the order of preference.
-    pub fonts: Vec<Digest>,
+    /// The faces, in the order of preference.
+    pub fonts: Vec<FontUse>,
     /// What could not be had: a family, or the glyph of a character. Reported,
     /// never silently replaced.
     pub warnings: Vec<String>,
@@ -185,7 +189,7 @@ fn span(clip: &Clip, previous: Time, end: Option<Time>, assets: &Assets) -> Resu
         Start::Auto => previous,
     };
     let available = match &clip.asset {
-        Asset::Markup(_) => None,
+        Asset::Text(..) | Asset::Card(_) => None,
         Asset::Video { src, trim, .. } | Asset::Audio { src, trim, .. } => {
             let left = info(src, assets)?.kind.duration().map(|duration| duration - *trim);
             if left.is_some_and(|left| left <= Time::ZERO) {
@@ -253,8 +257,11 @@ fn place(
             timeline.voices.push(voice(src, info.digest, *trim, *volume, *fade));
             return Ok(());
         }
-        Asset::Markup(markup) => {
-            let choice = fonts.choose(markup);
+        Asset::Text(_, markup) | Asset::Card(markup) => {
+            let choice = match &clip.asset {
+                Asset::Text(text, _) => fonts.for_text(text),
+                _ => fonts.for_card(markup),
+            };
             let pointer = clip.pointer.member("asset");
             warnings.extend(choice.warnings.into_iter().map(|message| Warning { pointer: pointer.clone(), message }));
             let (html, css) = (markup.html.clone(), markup.css.clone());
@@ -311,8 +318,12 @@ mod tests {
     struct NoFonts;
 
     impl FontBook for NoFonts {
-        fn choose(&self, _: &Markup) -> FontChoice {
+        fn for_text(&self, _: &RichText) -> FontChoice {
             FontChoice { fonts: vec![], warnings: vec!["no glyph".into()] }
+        }
+
+        fn for_card(&self, _: &Markup) -> FontChoice {
+            FontChoice::default()
         }
     }
 

@@ -92,7 +92,7 @@ fn time(cursor: &Cursor, range: std::ops::RangeInclusive<f64>, words: &str) -> R
 
 fn motion(object: &Object, asset: &Asset, warnings: &mut Vec<Warning>) -> Result<Motion, EditError> {
     // Text is drawn at its own size; pictures fill the frame.
-    let fit = if matches!(asset, Asset::Markup(_)) { Fit::None } else { Fit::Crop };
+    let fit = if matches!(asset, Asset::Text(..) | Asset::Card(_)) { Fit::None } else { Fit::Crop };
     let mut motion = Motion {
         fit: object.choice("fit", &FITS, fit)?,
         scale: curve(object, "scale", 0.0..=100.0, 1.0, warnings)?,

@@ -4,7 +4,8 @@
 //! inside the braces does not count, case does. A placeholder that is alone in
 //! its text takes the value's type (so that a number can be filled into
 //! `start`); inside a longer text the value's text is put in its place. Values
-//! are never searched for placeholders again.
+//! are never searched for placeholders again. Into a field named `html` they go
+//! escaped: a name is text, whatever characters it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +100,8 @@ impl Filler<'_> {
     fn fill(&mut self, value: &mut Value, pointer: &Pointer) -> Result<(), EditError> {
         match value {
             Value::String(text) => {
-                if let Some(filled) = self.fill_text(text, pointer)? {
+                let markup = pointer.as_str().ends_with("/html");
+                if let Some(filled) = self.fill_text(text, markup, pointer)? {
                     self.dynamic.insert(pointer.clone());
                     *value = filled;
                 }
@@ -116,7 +118,7 @@ impl Filler<'_> {
     }
 
     /// The text with its placeholders filled in, or `None` if it has none.
-    fn fill_text(&mut self, text: &str, pointer: &Pointer) -> Result<Option<Value>, EditError> {
+    fn fill_text(&mut self, text: &str, markup: bool, pointer: &Pointer) -> Result<Option<Value>, EditError> {
         let mut filled = String::new();
         let mut rest = text;
         let mut found = false;
@@ -130,15 +132,17 @@ impl Filler<'_> {
             })?;
             found = true;
             self.used.insert(name.to_owned());
-            if before.trim().is_empty() && after.trim().is_empty() && filled.trim().is_empty() {
+            let alone = before.trim().is_empty() && after.trim().is_empty() && filled.trim().is_empty();
+            if alone && !markup {
                 return Ok(Some(value.clone()));
             }
             filled.push_str(before);
-            match value {
-                Value::String(text) => filled.push_str(text),
-                Value::Null => {}
-                other => filled.push_str(&other.to_string()),
-            }
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Null => String::new(),
+                other => other.to_string(),
+            };
+            filled.push_str(&if markup { escape(&text) } else { text });
             if filled.len() > MAX_TEXT {
                 let found = format!("a text of more than {MAX_TEXT} bytes after merging");
                 return Err(EditError::new(pointer.clone(), found, "less"));
@@ -148,6 +152,22 @@ impl Filler<'_> {
         filled.push_str(rest);
         Ok(found.then_some(Value::String(filled)))
     }
+}
+
+/// Text as HTML.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Splits `text` at its first placeholder: what is before, the name, what is after.
@@ -196,6 +216,14 @@ mod tests {
         check("{{ start }}", json!({"start": 5.2}), json!(5.2));
         check(" {{ on }} ", json!({"on": true}), json!(true));
         check("{{ list }}", json!({"list": [1]}), json!([1]));
+    }
+
+    #[test]
+    fn in_html_a_value_is_text_and_never_markup() {
+        let document = json!({"asset": {"html": "<p>{{ name }}</p>", "text": "{{ name }}"}});
+        let merged = merge(document, &data(json!({"name": "<b>Tom & Jo's</b>"}))).expect("merges");
+        assert_eq!(merged.document["asset"]["html"], "<p>&lt;b&gt;Tom &amp; Jo&#39;s&lt;/b&gt;</p>");
+        assert_eq!(merged.document["asset"]["text"], "<b>Tom & Jo's</b>");
     }
 
     #[test]

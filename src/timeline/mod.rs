@@ -121,8 +121,17 @@ pub struct Markup {
     pub width: u32,
     /// Height of the picture in pixels.
     pub height: u32,
-    /// The font files that take part, by their bytes, in the order of preference.
-    pub fonts: Vec<Digest>,
+    /// The faces that take part, in the order of preference.
+    pub fonts: Vec<FontUse>,
+}
+
+/// A font face that takes part in a text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FontUse {
+    /// The digest of the face's bytes.
+    pub face: Digest,
+    /// The family by which the markup calls it.
+    pub family: String,
 }
 
 /// Something heard for a while.

@@ -1,0 +1,174 @@
+//! The one way to a chunk: cache, else render.
+//!
+//! Readers ask here with a spec and a priority; they get a fragment that may
+//! still be growing. What to render is decided by the cache (once per key, for
+//! all who ask), when by the render queue.
+
+mod movie;
+mod origin;
+mod planner;
+
+pub use movie::{Movie, MovieError};
+pub use planner::{Plan, PlanError, Planner};
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::cache::{Access, CacheError, CompleteChunk, FillError, FragmentCache, Presence};
+use crate::chunk::{ChunkKey, ChunkSpec};
+use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
+use crate::digest::Digest;
+use crate::media::aac_config;
+use crate::profile::{AudioProfile, VideoProfile};
+use crate::render::{Job, Priority, RenderPool, SharedLayers};
+
+/// Why a chunk cannot be had.
+#[derive(Debug, Error)]
+pub enum DeliveryError {
+    /// The cache gives none: too much at once, or shutting down.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// Rendering it failed.
+    #[error(transparent)]
+    Fill(#[from] FillError),
+    /// Its bytes are not what they should be.
+    #[error(transparent)]
+    Cmaf(#[from] CmafError),
+    /// The audio profile is none that AAC knows.
+    #[error("AAC has no sample rate of {0} Hz")]
+    SampleRate(u32),
+}
+
+/// A chunk as a reader asks for it.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Its key.
+    pub key: ChunkKey,
+    /// What it is made of, should it have to be rendered.
+    pub spec: Arc<ChunkSpec>,
+    /// Which of its layers other recipients' chunks share, if they are asked
+    /// for about now.
+    pub shared: SharedLayers,
+}
+
+/// The initialisation segment of a track.
+#[derive(Clone, Debug)]
+pub struct Init {
+    /// By which it is asked for.
+    pub name: Digest,
+    /// The track that it describes.
+    pub track: Track,
+    /// `ftyp` and `moov`.
+    pub segment: Bytes,
+}
+
+/// A handle on the way to chunks; clones share it.
+#[derive(Clone)]
+pub struct Delivery {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    cache: FragmentCache,
+    pool: RenderPool,
+    /// A track has one init segment, made once; there are few.
+    inits: Mutex<HashMap<Digest, Init>>,
+}
+
+/// The most init segments remembered.
+const MAX_INITS: usize = 1000;
+
+impl Delivery {
+    /// Delivers from `cache`, rendering misses in `pool`.
+    pub fn new(cache: FragmentCache, pool: RenderPool) -> Self {
+        Self { shared: Arc::new(Shared { cache, pool, inits: Mutex::default() }) }
+    }
+
+    /// The cache behind it.
+    pub fn cache(&self) -> &FragmentCache {
+        &self.shared.cache
+    }
+
+    /// The render threads behind it.
+    pub fn pool(&self) -> &RenderPool {
+        &self.shared.pool
+    }
+
+    /// The chunk, from the cache or rendered; perhaps still growing. A chunk
+    /// that waits to be rendered becomes at least this urgent.
+    pub async fn chunk(&self, wanted: &Wanted, priority: Priority) -> Result<Access, DeliveryError> {
+        let shared = Arc::clone(&self.shared);
+        let job = wanted.clone();
+        let access = self.shared.cache.get_or_fill(wanted.key, move |writer| {
+            let sink = Box::new(origin::FragmentSink::new(writer));
+            let job = Job { spec: job.spec, shared: job.shared, sink };
+            // A full queue drops the job, and with it the writer: the fragment
+            // fails, and its readers are told.
+            if let Err(full) = shared.pool.submit(priority, job) {
+                tracing::warn!(%full, "a chunk was refused");
+            }
+        });
+        let access = access.await?;
+        self.shared.pool.promote(&wanted.key, priority);
+        Ok(access)
+    }
+
+    /// The chunk if it is complete; renders nothing.
+    pub async fn complete(&self, key: &ChunkKey) -> Result<Option<Arc<CompleteChunk>>, DeliveryError> {
+        Ok(self.shared.cache.get(key).await?)
+    }
+
+    /// Where the chunk is now; renders nothing and counts as no request.
+    pub async fn presence(&self, key: &ChunkKey) -> Result<Presence, DeliveryError> {
+        Ok(self.shared.cache.peek(key).await?)
+    }
+
+    /// The init segment called `name`, if it was made since the start.
+    pub fn init_named(&self, name: &Digest) -> Option<Init> {
+        self.inits().get(name).cloned()
+    }
+
+    /// The init segment of all video chunks of `profile`.
+    pub async fn video_init(&self, profile: &VideoProfile) -> Result<Init, DeliveryError> {
+        let name = profile.init_key();
+        if let Some(init) = self.init_named(&name) {
+            return Ok(init);
+        }
+        let (renderer, wanted) = (Arc::clone(self.shared.pool.renderer()), profile.clone());
+        let learn = move || renderer.avc_config(&wanted).map_err(FillError::source_failed);
+        let avcc = self.shared.cache.get_small_or_fill(&format!("avcc/{name}"), learn).await?;
+        let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
+        let (width, height) = (side(profile.width), side(profile.height));
+        let track = Track::Video(VideoTrack { timescale: profile.timescale(), width, height, avcc });
+        self.remember(name, track)
+    }
+
+    /// The init segment of all audio chunks of `profile`.
+    pub fn audio_init(&self, profile: &AudioProfile) -> Result<Init, DeliveryError> {
+        let name = profile.init_key();
+        if let Some(init) = self.init_named(&name) {
+            return Ok(init);
+        }
+        let timescale = profile.sample_rate.get();
+        let asc = aac_config(profile).ok_or(DeliveryError::SampleRate(timescale))?;
+        let track = AudioTrack { timescale, channels: profile.channels, asc, bitrate: profile.bitrate };
+        self.remember(name, Track::Audio(track))
+    }
+
+    fn remember(&self, name: Digest, track: Track) -> Result<Init, DeliveryError> {
+        let init = Init { name, segment: cmaf::init_segment(&track)?, track };
+        let mut inits = self.inits();
+        if inits.len() >= MAX_INITS {
+            inits.clear();
+        }
+        inits.insert(name, init.clone());
+        Ok(init)
+    }
+
+    fn inits(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Init>> {
+        self.shared.inits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,106 @@
+//! One MP4 file out of a plan's chunks, without encoding anything again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use thiserror::Error;
+
+use crate::cmaf::{self, CmafError, Extent, Progressive, ProgressiveTrack, SampleInfo, Track};
+use crate::delivery::{Delivery, DeliveryError, Wanted};
+use crate::render::Priority;
+
+/// Chunks fetched or rendered ahead of the one that is written.
+const AHEAD: usize = 4;
+
+/// Why there is no file.
+#[derive(Debug, Error)]
+pub enum MovieError {
+    /// A chunk cannot be had.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// Its bytes cannot be joined.
+    #[error(transparent)]
+    Cmaf(#[from] CmafError),
+    /// A chunk changed while the file was written.
+    #[error("a chunk has fewer bytes than it had")]
+    Shrunk,
+}
+
+/// A file ready to be streamed: fast start, its length known. Holds sample
+/// tables, not media, however long it is.
+pub struct Movie {
+    delivery: Delivery,
+    /// For each track and each part of it: which chunk, and which part of that.
+    places: Vec<Vec<(Wanted, usize)>>,
+    plan: Progressive,
+}
+
+impl Movie {
+    /// Joins tracks of chunks. All that is missing is rendered first.
+    pub async fn join(
+        delivery: &Delivery,
+        tracks: Vec<(Track, Vec<Wanted>)>,
+        priority: Priority,
+    ) -> Result<Self, MovieError> {
+        let mut joined = Vec::new();
+        let mut places = Vec::new();
+        for (track, chunks) in tracks {
+            let read = stream::iter(chunks)
+                .map(|wanted| async {
+                    let samples = samples(delivery, &wanted, priority).await?;
+                    Ok::<_, MovieError>((wanted, samples))
+                })
+                .buffered(AHEAD)
+                .try_collect::<Vec<_>>()
+                .await?;
+            let mut of_track = Vec::new();
+            let mut parts = Vec::new();
+            for (wanted, samples) in read {
+                for (index, samples) in samples.into_iter().enumerate() {
+                    of_track.push((wanted.clone(), index));
+                    parts.push(samples);
+                }
+            }
+            places.push(of_track);
+            joined.push(ProgressiveTrack { track, parts });
+        }
+        let plan = cmaf::progressive(&joined)?;
+        Ok(Self { delivery: delivery.clone(), places, plan })
+    }
+
+    /// Length of the file in bytes.
+    pub const fn content_length(&self) -> u64 {
+        self.plan.content_length
+    }
+
+    /// The bytes of the file, in order.
+    pub fn into_stream(self) -> impl stream::Stream<Item = Result<Bytes, MovieError>> + Send {
+        let header = stream::iter([Ok(self.plan.header.clone())]);
+        let extents = self.plan.extents.clone();
+        let movie = Arc::new(self);
+        let read = move |extent: Extent| {
+            let movie = Arc::clone(&movie);
+            async move { movie.read(extent).await }
+        };
+        header.chain(stream::iter(extents).map(read).buffered(AHEAD))
+    }
+
+    async fn read(&self, extent: Extent) -> Result<Bytes, MovieError> {
+        let place = self.places.get(extent.track).and_then(|parts| parts.get(extent.part));
+        let (wanted, part) = place.ok_or(MovieError::Shrunk)?;
+        let chunk = self.delivery.chunk(wanted, Priority::Viewer).await?;
+        let part = chunk.fragment.part(*part).await.map_err(DeliveryError::from)?.ok_or(MovieError::Shrunk)?;
+        let (start, end) = (extent.offset as usize, extent.offset as usize + extent.len as usize);
+        if end > part.data.len() {
+            return Err(MovieError::Shrunk);
+        }
+        Ok(part.data.slice(start..end))
+    }
+}
+
+async fn samples(delivery: &Delivery, wanted: &Wanted, priority: Priority) -> Result<Vec<Vec<SampleInfo>>, MovieError> {
+    let access = delivery.chunk(wanted, priority).await?;
+    let chunk = access.fragment.finished().await.map_err(DeliveryError::from)?;
+    Ok(chunk.parts.iter().map(|part| cmaf::read_fragment(&part.data)).collect::<Result<_, _>>()?)
+}
