@@ -13,6 +13,8 @@ import { byId, setText } from "./dom.js";
 /** A playlist that is not there yet or a dropped connection is asked for again so often, ever more slowly. */
 const RETRIES = 6;
 const RETRY_MS = 300;
+/** About one part: how soon a live playlist without a whole segment is read again. */
+const EMPTY_MS = 250;
 /** Seeking exactly to the newest frame would wait for the next one. */
 const LIVE_EDGE_S = 0.1;
 /** The loom on the curtain: warp threads, woven rows, and their distance in the drawing's units. */
@@ -121,7 +123,13 @@ export class Player {
       this.retries = 0;
     });
     hls.on(Hls.Events.ERROR, (/** @type {string} */ _name, /** @type {any} */ data) => {
-      if (!data.fatal || generation !== this.generation) return;
+      if (generation !== this.generation) return;
+      if (data.details === Hls.ErrorDetails.LEVEL_EMPTY_ERROR) {
+        // Parts but no whole segment yet: hls.js would look again only after a target duration.
+        setTimeout(() => generation === this.generation && hls.loadSource(url), EMPTY_MS);
+        return;
+      }
+      if (!data.fatal) return;
       if (this.retries >= RETRIES) {
         this.fail(`The video could not be played (${data.details}).`);
         return;
