@@ -1,0 +1,194 @@
+/**
+ * The HTTP contract as the studio sees it: types, one function per endpoint, and the follower that polls one video.
+ *
+ * Belongs here: URLs, status codes, retries and their bounds. Does not belong here: anything of the page.
+ * Invariant: every failure leaves this module as an `ApiError`, except an abort, which stays an `AbortError`.
+ *
+ * @typedef {"hit"|"rendered"|"rendering"|"pending"|"failed"} ChunkState
+ * @typedef {{index:number, track:"video"|"audio", start_s:number, duration_s:number, key:string, state:ChunkState,
+ *   render_ms:number|null, layers:string[]}} Chunk
+ * @typedef {{self:string, live:string, index:string, mp4:string}} Urls
+ * @typedef {{code?:string, message:string, field?:string, value?:unknown, allowed?:unknown}} Problem
+ * @typedef {{id:string, template:string|null, status:"rendering"|"done"|"failed", progress:number, duration_s:number,
+ *   frames:number, width:number, height:number, fps:string, urls:Urls, chunks_total:number, chunks_hit:number,
+ *   chunks_rendered:number, first_part_ms:number|null, warnings:string[], error:Problem|string|null,
+ *   chunks?:Chunk[]}} VideoStatus
+ * @typedef {{find:string, label:string, default:string}} Field
+ * @typedef {{id:string, title:string, description:string, width:number, height:number, fps:string, duration_s:number,
+ *   fields:Field[]}} Template
+ * @typedef {{template:string, data:Record<string,string>, scheme?:string, chunk_max_ms?:number}} VideoRequest
+ * @typedef {{store:{chunks:number, bytes:number}, cache:{hits:number, misses:number, coalesced:number}}} Stats
+ */
+
+/** A request that has not been answered by then is reported as unreachable. POST plans the whole video, so be generous. */
+const REQUEST_TIMEOUT_MS = 20_000;
+/** Fast enough that a chunk's change of state looks immediate, slow enough to be no load. */
+const POLL_MS = 250;
+/** While the server does not answer, the pause doubles up to this. */
+const POLL_MAX_MS = 8_000;
+
+/** What went wrong, in the server's own words where it had any. */
+export class ApiError extends Error {
+  /**
+   * @param {Problem} problem
+   * @param {number} status 0 when no answer came
+   * @param {number|null} [retryAfterS]
+   */
+  constructor(problem, status, retryAfterS = null) {
+    super(problem.message);
+    this.name = "ApiError";
+    this.problem = problem;
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+  }
+
+  /** Whether no server answered, as opposed to one that refused. */
+  get unreachable() {
+    return this.status === 0;
+  }
+}
+
+/** @param {unknown} error */
+export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
+
+/**
+ * @param {unknown} error
+ * @returns {ApiError}
+ */
+export function asApiError(error) {
+  if (error instanceof ApiError) return error;
+  return new ApiError({ message: error instanceof Error ? error.message : String(error) }, 0);
+}
+
+/**
+ * @param {string} url
+ * @param {RequestInit} [init]
+ * @returns {Promise<any>}
+ */
+async function request(url, init = {}) {
+  const clock = new AbortController();
+  const timer = setTimeout(() => clock.abort(), REQUEST_TIMEOUT_MS);
+  const outer = init.signal;
+  const relay = () => clock.abort();
+  outer?.addEventListener("abort", relay);
+  try {
+    outer?.throwIfAborted();
+    const response = await fetch(url, { cache: "no-store", ...init, signal: clock.signal });
+    const text = await response.text();
+    const body = parse(text);
+    if (response.ok && body !== undefined) return body;
+    throw refusal(response, body);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    outer?.throwIfAborted();
+    const message = clock.signal.aborted
+      ? `The server did not answer within ${REQUEST_TIMEOUT_MS / 1000} s.`
+      : "The server cannot be reached.";
+    throw new ApiError({ code: "unreachable", message }, 0);
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", relay);
+  }
+}
+
+/** @param {string} text */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {Response} response
+ * @param {any} body
+ */
+function refusal(response, body) {
+  const retry = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
+  const said = body?.error;
+  /** @type {Problem} */
+  const problem = typeof said?.message === "string"
+    ? said
+    : { message: `The server answered ${response.status} ${response.statusText}`.trim() + "." };
+  return new ApiError(problem, response.status, Number.isFinite(retry) ? retry : null);
+}
+
+/** @param {AbortSignal} [signal] @returns {Promise<Template[]>} */
+export const listTemplates = async (signal) => (await request("/v1/templates", { signal })).templates ?? [];
+
+/** @param {AbortSignal} [signal] @returns {Promise<VideoStatus[]>} */
+export const listVideos = async (signal) => (await request("/v1/videos", { signal })).videos ?? [];
+
+/** @param {AbortSignal} [signal] @returns {Promise<Stats>} */
+export const getStats = (signal) => request("/v1/stats", { signal });
+
+/** @param {string} id @param {AbortSignal} [signal] @returns {Promise<VideoStatus>} */
+export const getVideo = (id, signal) => request(`/v1/videos/${encodeURIComponent(id)}`, { signal });
+
+/** @param {string} id */
+export const posterUrl = (id) => `/v1/templates/${encodeURIComponent(id)}/poster.jpg`;
+
+/**
+ * @param {VideoRequest} body
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<VideoStatus>}
+ */
+export const createVideo = (body, signal) =>
+  request("/v1/videos", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  });
+
+/**
+ * Follows one video until it is done or failed, or the signal aborts. A server that does not answer, or says it is
+ * busy, is asked again ever more rarely; one that says the video is unknown ends the following.
+ *
+ * @param {string} id
+ * @param {AbortSignal} signal
+ * @param {{onStatus:(status:VideoStatus)=>void, onTrouble:(error:ApiError, nextMs:number)=>void,
+ *   onGone:(error:ApiError)=>void}} on
+ */
+export async function follow(id, signal, on) {
+  let pause = POLL_MS;
+  while (!signal.aborted) {
+    try {
+      await sleep(pause, signal);
+      const status = await getVideo(id, signal);
+      pause = POLL_MS;
+      on.onStatus(status);
+      if (status.status !== "rendering") return;
+    } catch (error) {
+      if (isAbort(error)) return;
+      const failure = asApiError(error);
+      if (failure.status >= 400 && failure.status < 500 && failure.status !== 429) {
+        on.onGone(failure);
+        return;
+      }
+      pause = Math.min(failure.retryAfterS ? failure.retryAfterS * 1000 : pause * 2, POLL_MAX_MS);
+      on.onTrouble(failure, pause);
+    }
+  }
+}
+
+/**
+ * @param {number} ms
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+function sleep(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}
