@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::partition::{CHUNK_MIN, Partitioning};
+use crate::partition::{CHUNK_MIN, FIRST_CHUNK, Partitioning};
 use crate::time::Time;
 use crate::timeline::{Content, Timeline};
 
@@ -28,6 +28,7 @@ impl Scheme {
 /// How much a cut is worth when two are too close together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
+    First,
     Scene,
     Dynamic,
     End,
@@ -40,6 +41,7 @@ pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Ve
     let frames = |time: Time| u32::try_from(rate.frame_at_or_after(time)).unwrap_or(u32::MAX).max(1);
     let mut wanted = Wanted::new(timeline.frames);
     if partitioning.scheme != Scheme::Fixed {
+        wanted.add(frames(FIRST_CHUNK), Weight::First);
         for clip in &timeline.layers {
             let scene = partitioning.scheme == Scheme::Scenes && !matches!(clip.content, Content::Markup(_));
             let weight = if clip.dynamic { Weight::Dynamic } else { Weight::Scene };

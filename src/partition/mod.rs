@@ -31,6 +31,10 @@ pub const CHUNK_MAX_RANGE: std::ops::RangeInclusive<Time> = Time::from_millis(50
 /// Cuts nearer to one another than this are made one.
 pub const CHUNK_MIN: Time = Time::from_millis(250);
 
+/// The first chunk of a video is at most this long (except under `fixed`):
+/// players show nothing before a whole segment is there.
+pub const FIRST_CHUNK: Time = Time::from_millis(500);
+
 impl Default for Partitioning {
     /// Scenes, two seconds.
     fn default() -> Self {
