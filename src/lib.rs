@@ -4,3 +4,7 @@ pub mod digest;
 pub mod time;
 
 pub mod chunk;
+
+pub mod store;
+
+pub mod cache;
