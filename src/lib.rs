@@ -7,6 +7,10 @@
 //! - [`template`] → [`timeline`] ← [`partition`], [`chunk`]; [`profile`]: from
 //!   an Edit and one person's data to the chunks that their video is made of.
 //!   [`cmaf`], [`playlist`]: what players read. Pure.
+//! - [`store`] ← [`cache`]: chunks on disk, in memory and on their way.
+//! - [`media`], [`raster`] → [`render`]: files to pixels and samples, and those
+//!   to chunks. Only with the feature `media`.
+//! - [`delivery`]: the one way to a chunk, cache else render.
 
 pub mod digest;
 pub mod time;
@@ -19,5 +23,15 @@ pub mod profile;
 pub mod template;
 pub mod timeline;
 
+pub mod cache;
+pub mod store;
+
 #[cfg(feature = "media")]
 pub mod media;
+#[cfg(feature = "media")]
+pub mod raster;
+#[cfg(feature = "media")]
+pub mod render;
+
+#[cfg(feature = "media")]
+pub mod delivery;

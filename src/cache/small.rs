@@ -1,0 +1,117 @@
+//! Small values (init segments) by name: memory, disk, or made once for all who ask.
+//!
+//! They are whole or not there, so followers wait for one value, not for parts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::flight::{Boarded, Seat};
+use super::outcome::{CacheError, FillError};
+use super::{FragmentCache, Shared};
+
+/// What followers of a small value wait on.
+pub(super) type Following = watch::Receiver<Answer>;
+type Answer = Option<Result<Bytes, FillError>>;
+
+impl FragmentCache {
+    /// The small value called `name`; if there is none, `fill` makes it, once for
+    /// all who ask meanwhile. `fill` runs on a thread that may block and outlives
+    /// its caller. The store's bounds on small values hold; what is over them is
+    /// served but not stored.
+    pub async fn get_small_or_fill(
+        &self,
+        name: &str,
+        fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
+    ) -> Result<Bytes, CacheError> {
+        let shared = &self.0;
+        let name: Arc<str> = name.into();
+        let mut led = None;
+        let boarded = shared.small_flight.board(
+            &name,
+            |leading: &Following| !matches!(*leading.borrow(), Some(Err(_))),
+            || shared.memory.get_small(&name),
+            || {
+                let (tell, told) = watch::channel(None);
+                led = Some((tell, told.clone()));
+                told
+            },
+        );
+        let mut told = match boarded {
+            Boarded::Ready(value) => {
+                shared.counters.small_hits.add(1);
+                return Ok(value);
+            }
+            Boarded::Joined(told) => {
+                shared.counters.small_coalesced.add(1);
+                told
+            }
+            Boarded::Full => {
+                shared.counters.refused.add(1);
+                return Err(CacheError::Busy {
+                    in_flight: shared.small_flight.max(),
+                });
+            }
+            Boarded::Lead(seat) => {
+                let (tell, told) = led.expect("who leads has begun a value");
+                let leading = shared.clone().lead_small(name, seat, tell, fill);
+                shared.leaders.spawn(leading);
+                told
+            }
+        };
+        let answer = told
+            .wait_for(Option::is_some)
+            .await
+            .map_err(|_| CacheError::ShuttingDown)?;
+        match &*answer {
+            Some(Ok(value)) => Ok(value.clone()),
+            Some(Err(error)) => Err(error.clone().into()),
+            None => Err(CacheError::ShuttingDown),
+        }
+    }
+}
+
+impl Shared {
+    async fn lead_small(
+        self: Arc<Self>,
+        name: Arc<str>,
+        seat: Seat<Arc<str>, Following>,
+        tell: watch::Sender<Answer>,
+        fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
+    ) {
+        let (store, wanted) = (self.store.clone(), name.clone());
+        let found = self
+            .on_store("read a small value", move || store.get_small(&wanted))
+            .await
+            .flatten();
+        if let Some(value) = found {
+            self.counters.small_hits.add(1);
+            self.memory.insert_small(name, value.clone());
+            tell.send_replace(Some(Ok(value)));
+            return drop(seat);
+        }
+        self.counters.small_misses.add(1);
+        let patience = self.config.patience;
+        let made = tokio::time::timeout(patience, tokio::task::spawn_blocking(fill)).await;
+        let made = match made {
+            Ok(Ok(made)) => made,
+            Ok(Err(_died)) => Err(FillError::SourceGone),
+            Err(_elapsed) => Err(FillError::Stalled(patience)),
+        };
+        if let Ok(value) = &made {
+            self.memory.insert_small(name.clone(), value.clone());
+        } else {
+            self.counters.failed_fills.add(1);
+        }
+        tell.send_replace(Some(made.clone()));
+        if let Ok(value) = made {
+            let store = self.store.clone();
+            self.on_store("store a small value", move || {
+                store.put_small(&name, &value)
+            })
+            .await;
+        }
+        drop(seat);
+    }
+}

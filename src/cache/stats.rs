@@ -1,0 +1,93 @@
+//! What the cache counts: every request once, by where its bytes came from.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter that only grows.
+#[derive(Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    pub hits_memory: Counter,
+    pub hits_disk: Counter,
+    pub coalesced: Counter,
+    pub misses: Counter,
+    pub refused: Counter,
+    pub failed_fills: Counter,
+    pub store_errors: Counter,
+    pub bytes_memory: Counter,
+    pub bytes_disk: Counter,
+    pub bytes_filled: Counter,
+    pub small_hits: Counter,
+    pub small_coalesced: Counter,
+    pub small_misses: Counter,
+}
+
+/// What the cache has counted since it was made, and what it holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Requests for a chunk answered from memory.
+    pub hits_memory: u64,
+    /// Requests for a chunk answered from disk.
+    pub hits_disk: u64,
+    /// Requests that joined another's fetch.
+    pub coalesced: u64,
+    /// Requests that set the source going: fills begun.
+    pub misses: u64,
+    /// Requests refused because too much was in flight.
+    pub refused: u64,
+    /// Fills that failed.
+    pub failed_fills: u64,
+    /// Calls into the store that failed; their requests were served all the same.
+    pub store_errors: u64,
+    /// Bytes of the hits in memory.
+    pub bytes_memory: u64,
+    /// Bytes of the hits on disk.
+    pub bytes_disk: u64,
+    /// Bytes that sources made.
+    pub bytes_filled: u64,
+    /// Requests for a small value answered from memory or disk.
+    pub small_hits: u64,
+    /// Requests for a small value that joined another's fetch.
+    pub small_coalesced: u64,
+    /// Requests for a small value that made it.
+    pub small_misses: u64,
+    /// Chunks in memory now.
+    pub memory_chunks: u64,
+    /// What they weigh, in bytes.
+    pub memory_bytes: u64,
+    /// Chunks being fetched or stored now.
+    pub in_flight: u64,
+}
+
+impl Counters {
+    /// The counts; what is held now is left at 0.
+    pub fn now(&self) -> CacheStats {
+        CacheStats {
+            hits_memory: self.hits_memory.now(),
+            hits_disk: self.hits_disk.now(),
+            coalesced: self.coalesced.now(),
+            misses: self.misses.now(),
+            refused: self.refused.now(),
+            failed_fills: self.failed_fills.now(),
+            store_errors: self.store_errors.now(),
+            bytes_memory: self.bytes_memory.now(),
+            bytes_disk: self.bytes_disk.now(),
+            bytes_filled: self.bytes_filled.now(),
+            small_hits: self.small_hits.now(),
+            small_coalesced: self.small_coalesced.now(),
+            small_misses: self.small_misses.now(),
+            ..CacheStats::default()
+        }
+    }
+}
