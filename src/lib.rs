@@ -4,3 +4,7 @@ pub mod digest;
 pub mod time;
 
 pub mod chunk;
+pub mod template;
+
+#[cfg(feature = "media")]
+pub mod raster;
