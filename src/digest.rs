@@ -59,7 +59,8 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Lower case only: a digest has one spelling, so that a URL has one too.
-        let canonical = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let canonical =
+            text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !canonical {
             return Err(ParseDigestError(text.chars().take(80).collect()));
         }
@@ -82,7 +83,14 @@ mod tests {
     #[test]
     fn only_64_lower_case_hex_digits_are_a_digest() {
         let text = Digest::of(b"x").to_string();
-        for bad in ["", "00", &text[1..], &format!("{text}0"), &text.to_uppercase(), "é"] {
+        for bad in [
+            "",
+            "00",
+            &text[1..],
+            &format!("{text}0"),
+            &text.to_uppercase(),
+            "é",
+        ] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
     }

@@ -101,7 +101,11 @@ impl Default for AudioProfile {
     /// 48 kHz, stereo, 128 kbit/s.
     fn default() -> Self {
         const RATE: NonZeroU32 = NonZeroU32::new(48_000).expect("not zero");
-        Self { sample_rate: RATE, channels: 2, bitrate: 128_000 }
+        Self {
+            sample_rate: RATE,
+            channels: 2,
+            bitrate: 128_000,
+        }
     }
 }
 

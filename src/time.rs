@@ -56,7 +56,10 @@ impl Time {
 
     /// The nearest whole tick of a clock that runs at `timescale` Hz.
     pub const fn to_ticks(self, timescale: NonZeroU32) -> i64 {
-        div_round(self.0 as i128 * timescale.get() as i128, FLICKS_PER_SECOND as i128) as i64
+        div_round(
+            self.0 as i128 * timescale.get() as i128,
+            FLICKS_PER_SECOND as i128,
+        ) as i64
     }
 
     /// Seconds for people, logs and playlists; never for arithmetic.
@@ -126,7 +129,9 @@ pub struct FrameRate {
 
 /// A frame rate whose frames are no whole number of flicks, or out of range.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("frame rate {num}/{den} is not supported: expected 1 to 240 frames a second, whole or n·1000/1001")]
+#[error(
+    "frame rate {num}/{den} is not supported: expected 1 to 240 frames a second, whole or n·1000/1001"
+)]
 pub struct FrameRateError {
     /// The numerator asked for.
     pub num: u32,
@@ -144,7 +149,11 @@ impl FrameRate {
         let common = gcd(num, den);
         let (num, den) = (num / common, den / common);
         let exact = (FLICKS_PER_SECOND * i64::from(den)) % i64::from(num) == 0;
-        if exact { Ok(Self { num, den }) } else { Err(error) }
+        if exact {
+            Ok(Self { num, den })
+        } else {
+            Err(error)
+        }
     }
 
     /// Numerator, in lowest terms.
@@ -176,7 +185,11 @@ impl FrameRate {
     /// The media timescale (ticks a second) in which a frame is a whole number
     /// of ticks: 90 000 where that divides, else the numerator.
     pub const fn timescale(self) -> u32 {
-        if self.den == 1 && 90_000 % self.num == 0 { 90_000 } else { self.num }
+        if self.den == 1 && 90_000 % self.num == 0 {
+            90_000
+        } else {
+            self.num
+        }
     }
 
     /// Ticks of [`timescale`](Self::timescale) in one frame.
@@ -223,7 +236,10 @@ impl FrameRange {
     /// The frames in both ranges; empty when they do not meet.
     pub fn intersect(self, other: Self) -> Self {
         let start = self.start.max(other.start);
-        Self { start, end: self.end.min(other.end).max(start) }
+        Self {
+            start,
+            end: self.end.min(other.end).max(start),
+        }
     }
 }
 
@@ -243,20 +259,41 @@ mod tests {
     #[test]
     fn frames_of_every_supported_rate_are_whole_flicks_and_whole_ticks() {
         for (num, den) in [
-            (12, 1), (15, 1), (24, 1), (25, 1), (30, 1), (48, 1), (50, 1), (60, 1), (120, 1),
-            (24_000, 1001), (30_000, 1001), (60_000, 1001),
+            (12, 1),
+            (15, 1),
+            (24, 1),
+            (25, 1),
+            (30, 1),
+            (48, 1),
+            (50, 1),
+            (60, 1),
+            (120, 1),
+            (24_000, 1001),
+            (30_000, 1001),
+            (60_000, 1001),
         ] {
             let rate = FrameRate::new(num, den).expect("supported");
             let second = rate.frame_start(i64::from(num));
             assert_eq!(second, Time::from_seconds(i64::from(den)), "{rate}");
             let ticks = i64::from(rate.ticks_per_frame()) * i64::from(num);
-            assert_eq!(ticks, i64::from(rate.timescale()) * i64::from(den), "{rate}");
+            assert_eq!(
+                ticks,
+                i64::from(rate.timescale()) * i64::from(den),
+                "{rate}"
+            );
         }
     }
 
     #[test]
     fn odd_frame_rates_are_refused() {
-        for (num, den) in [(0, 1), (30, 0), (1, 2), (241, 1), (30_001, 1000), (29_97, 100)] {
+        for (num, den) in [
+            (0, 1),
+            (30, 0),
+            (1, 2),
+            (241, 1),
+            (30_001, 1000),
+            (29_97, 100),
+        ] {
             assert!(FrameRate::new(num, den).is_err(), "{num}/{den}");
         }
     }
@@ -274,7 +311,10 @@ mod tests {
         let nano = NonZeroU32::new(1_000_000_000).expect("not zero");
         assert_eq!(Time::from_nanos(33_333_333).to_ticks(nano), 33_333_333);
         assert_eq!(Time::from_seconds(1).to_nanos(), 1_000_000_000);
-        assert_eq!(Time::from_decimal_seconds(11.1038).map(Time::to_nanos), Some(11_103_800_000));
+        assert_eq!(
+            Time::from_decimal_seconds(11.1038).map(Time::to_nanos),
+            Some(11_103_800_000)
+        );
         assert_eq!(Time::from_decimal_seconds(f64::NAN), None);
         assert_eq!(Time::from_decimal_seconds(1e12), None);
     }

@@ -10,8 +10,8 @@ use crate::chunk::{ChunkKey, LOOKAHEAD_FRAMES, PREROLL_FRAMES};
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, VideoProfile};
 use crate::time::{FrameRate, Time};
-use crate::timeline::{FontUse, Markup};
 use crate::timeline::motion::State;
+use crate::timeline::{FontUse, Markup};
 
 /// The version of this encoding and of the renderer's pictures and sound.
 pub const FORMAT_VERSION: u32 = 1;
@@ -77,7 +77,12 @@ impl AudioProfile {
 
 impl VideoSpec {
     fn encode(&self, out: &mut Encoder) {
-        let Self { profile, frames, background, layers } = self;
+        let Self {
+            profile,
+            frames,
+            background,
+            layers,
+        } = self;
         profile.encode(out);
         out.number((*frames).into());
         match background {
@@ -121,14 +126,28 @@ impl VideoSpec {
 
 impl AudioSpec {
     fn encode(&self, out: &mut Encoder) {
-        let Self { profile, frames, voices } = self;
+        let Self {
+            profile,
+            frames,
+            voices,
+        } = self;
         profile.encode(out);
         out.number((*frames).into());
         out.number(voices.len() as i64);
-        for Stretch { asset, start, end, from, gain, label: _ } in voices {
+        for Stretch {
+            asset,
+            start,
+            end,
+            from,
+            gain,
+            label: _,
+        } in voices
+        {
             out.tag(b'v');
             out.digest(asset);
-            [start, end, from].into_iter().for_each(|number| out.number(*number));
+            [start, end, from]
+                .into_iter()
+                .for_each(|number| out.number(*number));
             out.number(gain.len() as i64);
             for point in gain {
                 out.number(point.at);
@@ -176,13 +195,27 @@ impl Encoder {
     }
 
     fn state(&mut self, state: &State) {
-        let State { x, y, width, height, opacity } = *state;
-        [x, y, width, height].into_iter().for_each(|n| self.0.extend(n.to_be_bytes()));
+        let State {
+            x,
+            y,
+            width,
+            height,
+            opacity,
+        } = *state;
+        [x, y, width, height]
+            .into_iter()
+            .for_each(|n| self.0.extend(n.to_be_bytes()));
         self.0.extend(opacity.to_be_bytes());
     }
 
     fn markup(&mut self, markup: &Markup) {
-        let Markup { html, css, width, height, fonts } = markup;
+        let Markup {
+            html,
+            css,
+            width,
+            height,
+            fonts,
+        } = markup;
         self.text(html);
         self.text(css);
         self.number((*width).into());
@@ -214,12 +247,17 @@ mod tests {
             background: Some(Rgb([1, 2, 3])),
             layers: vec![
                 Layer {
-                    content: LayerContent::Footage { asset: Digest::of(b"bg"), from: Time::from_seconds(2) },
+                    content: LayerContent::Footage {
+                        asset: Digest::of(b"bg"),
+                        from: Time::from_seconds(2),
+                    },
                     path: Path::Rest(State::full(1280, 720)),
                     label: "background".into(),
                 },
                 Layer {
-                    content: LayerContent::Still { asset: Digest::of(b"logo") },
+                    content: LayerContent::Still {
+                        asset: Digest::of(b"logo"),
+                    },
                     path: Path::Moving(vec![State::full(12, 12), State::HIDDEN]),
                     label: String::new(),
                 },
@@ -229,7 +267,10 @@ mod tests {
                         css: String::new(),
                         width: 400,
                         height: 100,
-                        fonts: vec![FontUse { face: Digest::of(b"font"), family: "Open Sans".into() }],
+                        fonts: vec![FontUse {
+                            face: Digest::of(b"font"),
+                            family: "Open Sans".into(),
+                        }],
                     }),
                     path: Path::Rest(State::full(12, 12)),
                     label: String::new(),
@@ -247,7 +288,13 @@ mod tests {
                 start: -8192,
                 end: 194_560,
                 from: 0,
-                gain: vec![GainPoint { at: 0, gain: 0 }, GainPoint { at: 48_000, gain: 65_536 }],
+                gain: vec![
+                    GainPoint { at: 0, gain: 0 },
+                    GainPoint {
+                        at: 48_000,
+                        gain: 65_536,
+                    },
+                ],
                 label: "soundtrack".into(),
             }],
         }
@@ -271,17 +318,28 @@ mod tests {
         let changes: [(&str, Change); 12] = [
             ("width", |s| s.profile.width = 1282),
             ("height", |s| s.profile.height = 722),
-            ("rate", |s| s.profile.rate = FrameRate::new(30_000, 1001).expect("supported")),
+            ("rate", |s| {
+                s.profile.rate = FrameRate::new(30_000, 1001).expect("supported")
+            }),
             ("quality", |s| s.profile.quality = Quality::High),
             ("frames", |s| s.frames = 61),
             ("background", |s| s.background = Some(Rgb([1, 2, 4]))),
             ("no background", |s| s.background = None),
             ("order", |s| s.layers.swap(0, 1)),
             ("in-point", |s| {
-                s.layers[0].content = LayerContent::Footage { asset: Digest::of(b"bg"), from: Time::from_millis(2001) };
+                s.layers[0].content = LayerContent::Footage {
+                    asset: Digest::of(b"bg"),
+                    from: Time::from_millis(2001),
+                };
             }),
-            ("asset", |s| s.layers[1].content = LayerContent::Still { asset: Digest::of(b"other") }),
-            ("place", |s| s.layers[2].path = Path::Rest(State::full(13, 12))),
+            ("asset", |s| {
+                s.layers[1].content = LayerContent::Still {
+                    asset: Digest::of(b"other"),
+                }
+            }),
+            ("place", |s| {
+                s.layers[2].path = Path::Rest(State::full(13, 12))
+            }),
             ("layers", |s| drop(s.layers.pop())),
         ];
         for (what, change) in changes {
@@ -313,6 +371,9 @@ mod tests {
 
     #[test]
     fn sound_and_pictures_never_share_a_key() {
-        assert_ne!(ChunkSpec::Video(video()).key(), ChunkSpec::Audio(audio()).key());
+        assert_ne!(
+            ChunkSpec::Video(video()).key(),
+            ChunkSpec::Audio(audio()).key()
+        );
     }
 }

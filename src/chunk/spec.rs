@@ -148,6 +148,9 @@ mod tests {
         let state = State::full(16, 16);
         assert_eq!(Path::new(vec![state; 5]), Path::new(vec![state; 50]));
         let moving = Path::new(vec![state, State::HIDDEN]);
-        assert_eq!((moving.at(0), moving.at(1), moving.at(2)), (state, State::HIDDEN, State::HIDDEN));
+        assert_eq!(
+            (moving.at(0), moving.at(1), moving.at(2)),
+            (state, State::HIDDEN, State::HIDDEN)
+        );
     }
 }

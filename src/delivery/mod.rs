@@ -84,7 +84,13 @@ const MAX_INITS: usize = 1000;
 impl Delivery {
     /// Delivers from `cache`, rendering misses in `pool`.
     pub fn new(cache: FragmentCache, pool: RenderPool) -> Self {
-        Self { shared: Arc::new(Shared { cache, pool, inits: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                cache,
+                pool,
+                inits: Mutex::default(),
+            }),
+        }
     }
 
     /// The cache behind it.
@@ -99,12 +105,20 @@ impl Delivery {
 
     /// The chunk, from the cache or rendered; perhaps still growing. A chunk
     /// that waits to be rendered becomes at least this urgent.
-    pub async fn chunk(&self, wanted: &Wanted, priority: Priority) -> Result<Access, DeliveryError> {
+    pub async fn chunk(
+        &self,
+        wanted: &Wanted,
+        priority: Priority,
+    ) -> Result<Access, DeliveryError> {
         let shared = Arc::clone(&self.shared);
         let job = wanted.clone();
         let access = self.shared.cache.get_or_fill(wanted.key, move |writer| {
             let sink = Box::new(origin::FragmentSink::new(writer));
-            let job = Job { spec: job.spec, shared: job.shared, sink };
+            let job = Job {
+                spec: job.spec,
+                shared: job.shared,
+                sink,
+            };
             // A full queue drops the job, and with it the writer: the fragment
             // fails, and its readers are told.
             if let Err(full) = shared.pool.submit(priority, job) {
@@ -117,7 +131,10 @@ impl Delivery {
     }
 
     /// The chunk if it is complete; renders nothing.
-    pub async fn complete(&self, key: &ChunkKey) -> Result<Option<Arc<CompleteChunk>>, DeliveryError> {
+    pub async fn complete(
+        &self,
+        key: &ChunkKey,
+    ) -> Result<Option<Arc<CompleteChunk>>, DeliveryError> {
         Ok(self.shared.cache.get(key).await?)
     }
 
@@ -138,11 +155,24 @@ impl Delivery {
             return Ok(init);
         }
         let (renderer, wanted) = (Arc::clone(self.shared.pool.renderer()), profile.clone());
-        let learn = move || renderer.avc_config(&wanted).map_err(FillError::source_failed);
-        let avcc = self.shared.cache.get_small_or_fill(&format!("avcc/{name}"), learn).await?;
+        let learn = move || {
+            renderer
+                .avc_config(&wanted)
+                .map_err(FillError::source_failed)
+        };
+        let avcc = self
+            .shared
+            .cache
+            .get_small_or_fill(&format!("avcc/{name}"), learn)
+            .await?;
         let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
         let (width, height) = (side(profile.width), side(profile.height));
-        let track = Track::Video(VideoTrack { timescale: profile.timescale(), width, height, avcc });
+        let track = Track::Video(VideoTrack {
+            timescale: profile.timescale(),
+            width,
+            height,
+            avcc,
+        });
         self.remember(name, track)
     }
 
@@ -154,12 +184,21 @@ impl Delivery {
         }
         let timescale = profile.sample_rate.get();
         let asc = aac_config(profile).ok_or(DeliveryError::SampleRate(timescale))?;
-        let track = AudioTrack { timescale, channels: profile.channels, asc, bitrate: profile.bitrate };
+        let track = AudioTrack {
+            timescale,
+            channels: profile.channels,
+            asc,
+            bitrate: profile.bitrate,
+        };
         self.remember(name, Track::Audio(track))
     }
 
     fn remember(&self, name: Digest, track: Track) -> Result<Init, DeliveryError> {
-        let init = Init { name, segment: cmaf::init_segment(&track)?, track };
+        let init = Init {
+            name,
+            segment: cmaf::init_segment(&track)?,
+            track,
+        };
         let mut inits = self.inits();
         if inits.len() >= MAX_INITS {
             inits.clear();
@@ -169,6 +208,9 @@ impl Delivery {
     }
 
     fn inits(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Init>> {
-        self.shared.inits.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .inits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

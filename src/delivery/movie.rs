@@ -66,7 +66,11 @@ impl Movie {
             joined.push(ProgressiveTrack { track, parts });
         }
         let plan = cmaf::progressive(&joined)?;
-        Ok(Self { delivery: delivery.clone(), places, plan })
+        Ok(Self {
+            delivery: delivery.clone(),
+            places,
+            plan,
+        })
     }
 
     /// Length of the file in bytes.
@@ -87,11 +91,22 @@ impl Movie {
     }
 
     async fn read(&self, extent: Extent) -> Result<Bytes, MovieError> {
-        let place = self.places.get(extent.track).and_then(|parts| parts.get(extent.part));
+        let place = self
+            .places
+            .get(extent.track)
+            .and_then(|parts| parts.get(extent.part));
         let (wanted, part) = place.ok_or(MovieError::Shrunk)?;
         let chunk = self.delivery.chunk(wanted, Priority::Viewer).await?;
-        let part = chunk.fragment.part(*part).await.map_err(DeliveryError::from)?.ok_or(MovieError::Shrunk)?;
-        let (start, end) = (extent.offset as usize, extent.offset as usize + extent.len as usize);
+        let part = chunk
+            .fragment
+            .part(*part)
+            .await
+            .map_err(DeliveryError::from)?
+            .ok_or(MovieError::Shrunk)?;
+        let (start, end) = (
+            extent.offset as usize,
+            extent.offset as usize + extent.len as usize,
+        );
         if end > part.data.len() {
             return Err(MovieError::Shrunk);
         }
@@ -99,8 +114,20 @@ impl Movie {
     }
 }
 
-async fn samples(delivery: &Delivery, wanted: &Wanted, priority: Priority) -> Result<Vec<Vec<SampleInfo>>, MovieError> {
+async fn samples(
+    delivery: &Delivery,
+    wanted: &Wanted,
+    priority: Priority,
+) -> Result<Vec<Vec<SampleInfo>>, MovieError> {
     let access = delivery.chunk(wanted, priority).await?;
-    let chunk = access.fragment.finished().await.map_err(DeliveryError::from)?;
-    Ok(chunk.parts.iter().map(|part| cmaf::read_fragment(&part.data)).collect::<Result<_, _>>()?)
+    let chunk = access
+        .fragment
+        .finished()
+        .await
+        .map_err(DeliveryError::from)?;
+    Ok(chunk
+        .parts
+        .iter()
+        .map(|part| cmaf::read_fragment(&part.data))
+        .collect::<Result<_, _>>()?)
 }

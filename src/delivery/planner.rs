@@ -53,8 +53,17 @@ pub struct Planner {
 impl Planner {
     /// Plans with the files of `library` and the fonts of `fonts`; fonts that an
     /// Edit brings along are made known to `rasteriser`.
-    pub fn new(library: AssetLibrary, fonts: Arc<FontCatalogue>, rasteriser: Arc<Rasteriser>) -> Self {
-        Self { library, fonts, rasteriser, extended: Arc::default() }
+    pub fn new(
+        library: AssetLibrary,
+        fonts: Arc<FontCatalogue>,
+        rasteriser: Arc<Rasteriser>,
+    ) -> Self {
+        Self {
+            library,
+            fonts,
+            rasteriser,
+            extended: Arc::default(),
+        }
     }
 
     /// The files that plans name.
@@ -68,7 +77,12 @@ impl Planner {
     }
 
     /// The plan of the video that `edit` and `data` make.
-    pub fn plan(&self, edit: Value, data: &Data, partitioning: &Partitioning) -> Result<Plan, PlanError> {
+    pub fn plan(
+        &self,
+        edit: Value,
+        data: &Data,
+        partitioning: &Partitioning,
+    ) -> Result<Plan, PlanError> {
         let merged = merge(edit, data)?;
         let mut warnings = merged.warnings.clone();
         let edit = Edit::read(&merged.document, &mut warnings)?;
@@ -78,17 +92,31 @@ impl Planner {
                 continue;
             }
             let info = self.library.look_up(&source.path).map_err(|error| {
-                EditError::new(source.pointer.clone(), format!("{:?}", source.path), error.to_string())
+                EditError::new(
+                    source.pointer.clone(),
+                    format!("{:?}", source.path),
+                    error.to_string(),
+                )
             })?;
             assets.insert(source.path.clone(), info);
         }
         let fonts = self.fonts_of(&edit)?;
         let book = Book { fonts: &fonts };
-        let timeline = bind(&edit, &assets, &book, &|place| merged.is_dynamic(place), &mut warnings)?;
+        let timeline = bind(
+            &edit,
+            &assets,
+            &book,
+            &|place| merged.is_dynamic(place),
+            &mut warnings,
+        )?;
         let partition = partition(&timeline, partitioning);
         warnings.sort();
         warnings.dedup();
-        Ok(Plan { timeline, partition, warnings })
+        Ok(Plan {
+            timeline,
+            partition,
+            warnings,
+        })
     }
 
     /// The catalogue with the Edit's own fonts before all others.
@@ -96,7 +124,11 @@ impl Planner {
         let mut paths = Vec::new();
         for source in &edit.fonts {
             let path = self.library.path(&source.path).map_err(|error| {
-                EditError::new(source.pointer.clone(), format!("{:?}", source.path), error.to_string())
+                EditError::new(
+                    source.pointer.clone(),
+                    format!("{:?}", source.path),
+                    error.to_string(),
+                )
             })?;
             paths.push(path);
         }
@@ -137,11 +169,19 @@ impl FontBook for Book<'_> {
 
 fn choice(selection: FontSelection) -> FontChoice {
     let missing = selection.missing.iter().map(|character| {
-        format!("no font has a glyph for {character:?} (U+{:04X}): it is drawn as a box", u32::from(*character))
+        format!(
+            "no font has a glyph for {character:?} (U+{:04X}): it is drawn as a box",
+            u32::from(*character)
+        )
     });
-    let substituted = selection
-        .substituted
-        .iter()
-        .map(|family| format!("there is no font {family:?}: {} stands in", crate::template::richtext::DEFAULT_FAMILY));
-    FontChoice { warnings: missing.chain(substituted).collect(), fonts: selection.faces }
+    let substituted = selection.substituted.iter().map(|family| {
+        format!(
+            "there is no font {family:?}: {} stands in",
+            crate::template::richtext::DEFAULT_FAMILY
+        )
+    });
+    FontChoice {
+        warnings: missing.chain(substituted).collect(),
+        fonts: selection.faces,
+    }
 }

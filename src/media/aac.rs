@@ -16,7 +16,11 @@ impl AacEncoder {
     /// The transform overlaps by a frame, so packet `n + 1` decodes (after
     /// packet `n`) to input frame `n`: there is one packet more than frames in.
     pub fn encode(profile: &AudioProfile, samples: Vec<f32>) -> Result<Vec<Bytes>, MediaError> {
-        let AudioProfile { sample_rate, channels, bitrate } = profile;
+        let AudioProfile {
+            sample_rate,
+            channels,
+            bitrate,
+        } = profile;
         let description = format!(
             "appsrc name=in format=time max-bytes=0 \
              caps=audio/x-raw,format=F32LE,layout=interleaved,rate={sample_rate},channels={channels} ! \
@@ -37,8 +41,12 @@ impl AacEncoder {
         source.end_of_stream().map_err(refused)?;
         let mut packets = Vec::with_capacity(frames + 2);
         while let Pulled::Sample(sample) = pipeline.pull()? {
-            let buffer = sample.buffer().ok_or_else(|| pipeline.pipeline_error("a packet without data"))?;
-            let data = buffer.map_readable().map_err(|_| pipeline.pipeline_error("a packet without bytes"))?;
+            let buffer = sample
+                .buffer()
+                .ok_or_else(|| pipeline.pipeline_error("a packet without data"))?;
+            let data = buffer
+                .map_readable()
+                .map_err(|_| pipeline.pipeline_error("a packet without bytes"))?;
             packets.push(Bytes::copy_from_slice(&data));
         }
         Ok(packets)
@@ -49,9 +57,13 @@ impl AacEncoder {
 /// type 2, 4 bits frequency index, 4 bits channel configuration, 3 bits zero.
 /// `None` for a rate that has no index.
 pub fn aac_config(profile: &AudioProfile) -> Option<Bytes> {
-    const RATES: [u32; 13] =
-        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
-    let index = RATES.iter().position(|rate| *rate == profile.sample_rate.get())? as u16;
+    const RATES: [u32; 13] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+        8_000, 7_350,
+    ];
+    let index = RATES
+        .iter()
+        .position(|rate| *rate == profile.sample_rate.get())? as u16;
     let bits = (2 << 11) | (index << 7) | (u16::from(profile.channels & 0xf) << 3);
     Some(Bytes::copy_from_slice(&bits.to_be_bytes()))
 }
@@ -62,6 +74,9 @@ mod tests {
 
     #[test]
     fn the_config_of_48_khz_stereo_is_the_well_known_one() {
-        assert_eq!(aac_config(&AudioProfile::default()).as_deref(), Some(&[0x11, 0x90][..]));
+        assert_eq!(
+            aac_config(&AudioProfile::default()).as_deref(),
+            Some(&[0x11, 0x90][..])
+        );
     }
 }

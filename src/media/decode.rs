@@ -52,7 +52,9 @@ impl VideoDecoder {
         let decoder: gst::Element = pipeline.element("decoder")?;
         // Streams that nothing is linked to (the sound) are not decoded.
         decoder.connect("autoplug-continue", false, |values| {
-            let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
+            let caps = values
+                .get(2)
+                .and_then(|value| value.get::<gst::Caps>().ok());
             let is_sound = caps
                 .as_ref()
                 .and_then(|caps| caps.structure(0))
@@ -60,7 +62,12 @@ impl VideoDecoder {
             Some((!is_sound).to_value())
         });
         pipeline.play()?;
-        Ok(Self { pipeline, current: None, next: None, ended: false })
+        Ok(Self {
+            pipeline,
+            current: None,
+            next: None,
+            ended: false,
+        })
     }
 
     /// The time of the frame on show; `None` before the first.
@@ -74,8 +81,14 @@ impl VideoDecoder {
     pub fn frame_at(&mut self, time: Time, tolerance: Time) -> Result<Arc<Frame>, MediaError> {
         let limit = time + tolerance;
         let behind = self.current.as_ref().is_some_and(|shown| shown.at > limit);
-        let far_ahead = self.next.as_ref().is_some_and(|shown| limit - shown.at > SEEK_AHEAD);
-        if (behind && time > Time::ZERO) || far_ahead || (self.current.is_none() && time > SEEK_AHEAD) {
+        let far_ahead = self
+            .next
+            .as_ref()
+            .is_some_and(|shown| limit - shown.at > SEEK_AHEAD);
+        if (behind && time > Time::ZERO)
+            || far_ahead
+            || (self.current.is_none() && time > SEEK_AHEAD)
+        {
             self.seek(time)?;
         } else if behind && self.current.is_some() {
             self.seek(Time::ZERO)?;
@@ -93,7 +106,10 @@ impl VideoDecoder {
                 (_, None) => break,
             }
         }
-        let shown = self.current.as_ref().ok_or_else(|| MediaError::Empty(self.pipeline.pipeline_error("").to_string()))?;
+        let shown = self
+            .current
+            .as_ref()
+            .ok_or_else(|| MediaError::Empty(self.pipeline.pipeline_error("").to_string()))?;
         Ok(Arc::clone(&shown.frame))
     }
 
@@ -103,7 +119,8 @@ impl VideoDecoder {
             self.next = self.pull()?;
         }
         let nanos = u64::try_from(time.to_nanos()).unwrap_or(0);
-        self.pipeline.seek_to_key_frame(gst::ClockTime::from_nseconds(nanos))?;
+        self.pipeline
+            .seek_to_key_frame(gst::ClockTime::from_nseconds(nanos))?;
         self.current = None;
         self.next = None;
         self.ended = false;
@@ -121,27 +138,44 @@ impl VideoDecoder {
     }
 
     fn read(&self, sample: &gst::Sample) -> Result<Shown, MediaError> {
-        let broken = |what: &str| self.pipeline.pipeline_error(format!("a frame without {what}"));
+        let broken = |what: &str| {
+            self.pipeline
+                .pipeline_error(format!("a frame without {what}"))
+        };
         let buffer = sample.buffer().ok_or_else(|| broken("data"))?;
         let info = sample
             .caps()
             .and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok())
             .ok_or_else(|| broken("a format"))?;
         let at = buffer.pts().map(|pts| {
-            let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-            segment.and_then(|segment| segment.to_stream_time(pts)).unwrap_or(pts)
+            let segment = sample
+                .segment()
+                .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+            segment
+                .and_then(|segment| segment.to_stream_time(pts))
+                .unwrap_or(pts)
         });
         let at = at.map_or(Time::ZERO, |at| Time::from_nanos(at.nseconds() as i64));
-        let mapped = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).map_err(|_| broken("pixels"))?;
-        Ok(Shown { at, frame: Arc::new(copy(&mapped)) })
+        let mapped = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)
+            .map_err(|_| broken("pixels"))?;
+        Ok(Shown {
+            at,
+            frame: Arc::new(copy(&mapped)),
+        })
     }
 }
 
 /// Copies into our layout; a decoder's rows may be wider apart.
 fn copy(mapped: &gst_video::VideoFrameRef<&gst::BufferRef>) -> Frame {
     // 4:2:0 in pairs: an odd last row or column is cut off.
-    let layout = PlaneLayout { width: mapped.width() as usize & !1, height: mapped.height() as usize & !1 };
-    let mut frame = Frame { layout, data: Vec::with_capacity(layout.bytes()) };
+    let layout = PlaneLayout {
+        width: mapped.width() as usize & !1,
+        height: mapped.height() as usize & !1,
+    };
+    let mut frame = Frame {
+        layout,
+        data: Vec::with_capacity(layout.bytes()),
+    };
     for plane in 0..3usize {
         let (width, height, stride) = frame.plane_size(plane);
         let from = mapped.plane_data(plane as u32).unwrap_or_default();
@@ -152,7 +186,9 @@ fn copy(mapped: &gst_video::VideoFrameRef<&gst::BufferRef>) -> Frame {
         }
         for row in from.chunks(from_stride.max(1)).take(height) {
             frame.data.extend_from_slice(&row[..width.min(row.len())]);
-            frame.data.resize(frame.data.len() + stride - width.min(row.len()), 0);
+            frame
+                .data
+                .resize(frame.data.len() + stride - width.min(row.len()), 0);
         }
     }
     frame.data.resize(layout.bytes(), 128);

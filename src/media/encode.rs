@@ -38,8 +38,15 @@ pub struct VideoEncoder {
 impl VideoEncoder {
     /// Starts an encoder for `profile`.
     pub fn new(profile: &VideoProfile) -> Result<Self, MediaError> {
-        let VideoProfile { width, height, rate, quality } = profile;
-        let frame_bytes = Frame::filled(*width, *height, [16, 128, 128]).layout.bytes();
+        let VideoProfile {
+            width,
+            height,
+            rate,
+            quality,
+        } = profile;
+        let frame_bytes = Frame::filled(*width, *height, [16, 128, 128])
+            .layout
+            .bytes();
         // One thread: the bytes must not depend on how many there are, and
         // chunks are encoded side by side. The buffer model bounds the size of
         // any second without carrying state from chunk to chunk.
@@ -61,13 +68,21 @@ impl VideoEncoder {
         let source = pipeline.element("in")?;
         pipeline.play()?;
         let frame_nanos = 1e9 * f64::from(rate.den()) / f64::from(rate.num());
-        Ok(Self { pipeline, source, frame_nanos, pushed: 0, config: None })
+        Ok(Self {
+            pipeline,
+            source,
+            frame_nanos,
+            pushed: 0,
+            config: None,
+        })
     }
 
     /// Gives the encoder the next frame, waiting while it has enough, and
     /// takes what has come out meanwhile.
     pub fn push(&mut self, frame: Frame) -> Result<Vec<EncodedFrame>, MediaError> {
-        let at = |index: u32| gst::ClockTime::from_nseconds((f64::from(index) * self.frame_nanos).round() as u64);
+        let at = |index: u32| {
+            gst::ClockTime::from_nseconds((f64::from(index) * self.frame_nanos).round() as u64)
+        };
         let (start, end) = (at(self.pushed), at(self.pushed + 1));
         let mut buffer = gst::Buffer::from_mut_slice(frame.data);
         if let Some(buffer) = buffer.get_mut() {
@@ -78,7 +93,9 @@ impl VideoEncoder {
         if self.source.push_buffer(buffer).is_err() {
             // The reason is on the bus.
             self.pipeline.try_pull(Duration::ZERO)?;
-            return Err(self.pipeline.pipeline_error("the encoder takes no more frames"));
+            return Err(self
+                .pipeline
+                .pipeline_error("the encoder takes no more frames"));
         }
         let mut frames = Vec::new();
         while let Pulled::Sample(sample) = self.pipeline.try_pull(Duration::ZERO)? {
@@ -89,7 +106,10 @@ impl VideoEncoder {
 
     /// Ends the stream; then [`next`](Self::next) until `None`.
     pub fn finish(&mut self) -> Result<(), MediaError> {
-        self.source.end_of_stream().map(drop).map_err(|_| self.pipeline.pipeline_error("cannot end"))
+        self.source
+            .end_of_stream()
+            .map(drop)
+            .map_err(|_| self.pipeline.pipeline_error("cannot end"))
     }
 
     /// The next frame; `None` at the end of the stream.
@@ -106,13 +126,20 @@ impl VideoEncoder {
     }
 
     fn read(&mut self, sample: &gst::Sample) -> Result<EncodedFrame, MediaError> {
-        let broken = |what: &str| self.pipeline.pipeline_error(format!("an encoded frame without {what}"));
+        let broken = |what: &str| {
+            self.pipeline
+                .pipeline_error(format!("an encoded frame without {what}"))
+        };
         let buffer = sample.buffer().ok_or_else(|| broken("data"))?;
         let pts = buffer.pts().ok_or_else(|| broken("a time"))?;
         // x264enc shifts all times by 1000 hours to leave room for DTS; the
         // segment takes that back.
-        let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-        let pts = segment.and_then(|segment| segment.to_stream_time(pts)).unwrap_or(pts);
+        let segment = sample
+            .segment()
+            .and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+        let pts = segment
+            .and_then(|segment| segment.to_stream_time(pts))
+            .unwrap_or(pts);
         let data = buffer.map_readable().map_err(|_| broken("bytes"))?;
         let frame = EncodedFrame {
             data: Bytes::copy_from_slice(&data),
@@ -121,7 +148,8 @@ impl VideoEncoder {
         };
         if self.config.is_none() {
             let structure = sample.caps().and_then(|caps| caps.structure(0));
-            let codec_data = structure.and_then(|structure| structure.get::<gst::Buffer>("codec_data").ok());
+            let codec_data =
+                structure.and_then(|structure| structure.get::<gst::Buffer>("codec_data").ok());
             let record = codec_data.ok_or_else(|| broken("codec data"))?;
             let record = record.map_readable().map_err(|_| broken("codec data"))?;
             self.config = Some(Bytes::copy_from_slice(&record));

@@ -47,7 +47,10 @@ pub struct Frame {
 impl Frame {
     /// A frame of one colour, given as Y', Cb, Cr.
     pub fn filled(width: u32, height: u32, [y, cb, cr]: [u8; 3]) -> Self {
-        let layout = PlaneLayout { width: width as usize, height: height as usize };
+        let layout = PlaneLayout {
+            width: width as usize,
+            height: height as usize,
+        };
         let mut data = Vec::with_capacity(layout.bytes());
         data.resize(layout.luma_bytes(), y);
         data.resize(layout.luma_bytes() + layout.chroma_bytes(), cb);
@@ -74,7 +77,11 @@ impl Frame {
         let layout = self.layout;
         match plane {
             0 => (layout.width, layout.height, layout.luma_stride()),
-            _ => (layout.width.div_ceil(2), layout.height.div_ceil(2), layout.chroma_stride()),
+            _ => (
+                layout.width.div_ceil(2),
+                layout.height.div_ceil(2),
+                layout.chroma_stride(),
+            ),
         }
     }
 }
@@ -86,13 +93,25 @@ mod tests {
     #[test]
     fn the_layout_is_that_of_gstreamer() {
         crate::media::init().expect("GStreamer");
-        for (width, height) in [(1280, 720), (426, 240), (1080, 1920), (16, 16), (854, 480), (598, 336)] {
-            let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height).build().expect("info");
+        for (width, height) in [
+            (1280, 720),
+            (426, 240),
+            (1080, 1920),
+            (16, 16),
+            (854, 480),
+            (598, 336),
+        ] {
+            let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
+                .build()
+                .expect("info");
             let frame = Frame::filled(width, height, [16, 128, 128]);
             assert_eq!(info.size(), frame.data.len(), "{width}x{height}");
             assert_eq!(info.stride()[0] as usize, frame.layout.luma_stride());
             assert_eq!(info.stride()[1] as usize, frame.layout.chroma_stride());
-            assert_eq!(info.offset()[2], frame.layout.luma_bytes() + frame.layout.chroma_bytes());
+            assert_eq!(
+                info.offset()[2],
+                frame.layout.luma_bytes() + frame.layout.chroma_bytes()
+            );
         }
     }
 }

@@ -60,7 +60,13 @@ struct Stamp {
 impl AssetLibrary {
     /// Looks for files in `roots`, the first first.
     pub fn new(roots: Vec<PathBuf>, probe_still: StillProbe) -> Self {
-        Self { shared: Arc::new(Shared { roots, probe_still, known: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                roots,
+                probe_still,
+                known: Mutex::default(),
+            }),
+        }
     }
 
     /// What is known of the file `path` (relative, from a checked
@@ -72,10 +78,12 @@ impl AssetLibrary {
         {
             return Ok(info.clone());
         }
-        let digest = digest_of(&full).map_err(|error| LibraryError::Unreadable(error.to_string()))?;
+        let digest =
+            digest_of(&full).map_err(|error| LibraryError::Unreadable(error.to_string()))?;
         let kind = match (self.shared.probe_still)(&full) {
             Some(kind) => kind.map_err(LibraryError::Unreadable)?,
-            None => crate::media::probe(&full).map_err(|error| LibraryError::Unreadable(error.to_string()))?,
+            None => crate::media::probe(&full)
+                .map_err(|error| LibraryError::Unreadable(error.to_string()))?,
         };
         let info = AssetInfo { digest, kind };
         let mut known = self.known();
@@ -94,7 +102,12 @@ impl AssetLibrary {
 
     /// Where the bytes of `digest` are, if the file that had them still has.
     pub fn locate(&self, digest: &Digest) -> Result<PathBuf, LibraryError> {
-        let (path, stamp) = self.known().by_digest.get(digest).cloned().ok_or(LibraryError::Missing)?;
+        let (path, stamp) = self
+            .known()
+            .by_digest
+            .get(digest)
+            .cloned()
+            .ok_or(LibraryError::Missing)?;
         match stamp_of(&path) {
             Some(now) if now == stamp => Ok(path),
             Some(_) => Err(LibraryError::Changed),
@@ -103,22 +116,33 @@ impl AssetLibrary {
     }
 
     fn find(&self, path: &str) -> Result<(PathBuf, Stamp), LibraryError> {
-        let found = self.shared.roots.iter().map(|root| root.join(path)).find_map(|full| {
-            let stamp = stamp_of(&full)?;
-            Some((full, stamp))
-        });
+        let found = self
+            .shared
+            .roots
+            .iter()
+            .map(|root| root.join(path))
+            .find_map(|full| {
+                let stamp = stamp_of(&full)?;
+                Some((full, stamp))
+            });
         found.ok_or(LibraryError::Missing)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         // What is remembered is replaced whole, never left half changed.
-        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Stamp { bytes: metadata.len(), modified: metadata.modified().ok() })
+    Some(Stamp {
+        bytes: metadata.len(),
+        modified: metadata.modified().ok(),
+    })
 }
 
 fn digest_of(path: &Path) -> std::io::Result<Digest> {
@@ -132,7 +156,12 @@ mod tests {
     use super::*;
 
     fn library(folder: &Path) -> AssetLibrary {
-        AssetLibrary::new(vec![folder.to_owned()], |_| Some(Ok(AssetKind::Image { size: (1, 1), opaque: true })))
+        AssetLibrary::new(vec![folder.to_owned()], |_| {
+            Some(Ok(AssetKind::Image {
+                size: (1, 1),
+                opaque: true,
+            }))
+        })
     }
 
     #[test]
@@ -141,10 +170,16 @@ mod tests {
         let library = library(folder.path());
         fs::write(folder.path().join("a.png"), b"one").expect("write");
         let before = library.look_up("a.png").expect("there");
-        assert_eq!(library.locate(&before.digest), Ok(folder.path().join("a.png")));
+        assert_eq!(
+            library.locate(&before.digest),
+            Ok(folder.path().join("a.png"))
+        );
         fs::write(folder.path().join("a.png"), b"other").expect("write");
         assert_eq!(library.locate(&before.digest), Err(LibraryError::Changed));
-        assert_ne!(library.look_up("a.png").expect("there").digest, before.digest);
+        assert_ne!(
+            library.look_up("a.png").expect("there").digest,
+            before.digest
+        );
     }
 
     #[test]
@@ -152,7 +187,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("folder");
         fs::create_dir(folder.path().join("sub")).expect("folder");
         for path in ["none.png", "sub"] {
-            assert_eq!(library(folder.path()).look_up(path), Err(LibraryError::Missing), "{path}");
+            assert_eq!(
+                library(folder.path()).look_up(path),
+                Err(LibraryError::Missing),
+                "{path}"
+            );
         }
     }
 }

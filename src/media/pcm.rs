@@ -46,8 +46,14 @@ impl Pcm {
             .read_exact_at(&mut bytes, start as u64 * SAMPLE_BYTES)
             .map_err(|error| MediaError::Io(format!("conformed sound: {error}")))?;
         let skipped = (start - from).max(0) as usize * 2;
-        let read = bytes.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0);
-        samples.iter_mut().skip(skipped).zip(read).for_each(|(sample, value)| *sample = value);
+        let read = bytes
+            .chunks_exact(2)
+            .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0);
+        samples
+            .iter_mut()
+            .skip(skipped)
+            .zip(read)
+            .for_each(|(sample, value)| *sample = value);
         Ok(samples)
     }
 }
@@ -65,22 +71,38 @@ impl PcmStore {
     /// Uses `folder`, which is made if it is not there.
     pub fn open(folder: &Path) -> Result<Self, MediaError> {
         fs::create_dir_all(folder).map_err(|error| io(folder, &error))?;
-        Ok(Self { folder: folder.to_owned(), conforming: Arc::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            conforming: Arc::default(),
+        })
     }
 
     /// The conformed sound of the file at `source`, whose digest is `asset`.
-    pub fn get(&self, asset: &Digest, source: &Path, profile: &AudioProfile) -> Result<Pcm, MediaError> {
-        let path = self.folder.join(format!("{asset}-{}.pcm", profile.sample_rate));
+    pub fn get(
+        &self,
+        asset: &Digest,
+        source: &Path,
+        profile: &AudioProfile,
+    ) -> Result<Pcm, MediaError> {
+        let path = self
+            .folder
+            .join(format!("{asset}-{}.pcm", profile.sample_rate));
         if let Some(pcm) = open(&path)? {
             return Ok(pcm);
         }
-        let _one_at_a_time = self.conforming.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _one_at_a_time = self
+            .conforming
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(pcm) = open(&path)? {
             return Ok(pcm);
         }
-        let mut temporary = tempfile::NamedTempFile::new_in(&self.folder).map_err(|error| io(&self.folder, &error))?;
+        let mut temporary = tempfile::NamedTempFile::new_in(&self.folder)
+            .map_err(|error| io(&self.folder, &error))?;
         conform(source, profile, temporary.as_file_mut())?;
-        temporary.persist(&path).map_err(|error| io(&path, &error.error))?;
+        temporary
+            .persist(&path)
+            .map_err(|error| io(&path, &error.error))?;
         open(&path)?.ok_or_else(|| MediaError::Empty(source.display().to_string()))
     }
 }
@@ -89,7 +111,10 @@ fn open(path: &Path) -> Result<Option<Pcm>, MediaError> {
     match File::open(path) {
         Ok(file) => {
             let bytes = file.metadata().map_err(|error| io(path, &error))?.len();
-            Ok(Some(Pcm { file, samples: (bytes / SAMPLE_BYTES) as i64 }))
+            Ok(Some(Pcm {
+                file,
+                samples: (bytes / SAMPLE_BYTES) as i64,
+            }))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(io(path, &error)),
@@ -103,22 +128,33 @@ fn conform(source: &Path, profile: &AudioProfile, target: &mut File) -> Result<(
          appsink name=out sync=false max-buffers=32",
         profile.sample_rate
     );
-    let pipeline = Pipeline::new(&description, format!("decoding the sound of {}", source.display()))?;
+    let pipeline = Pipeline::new(
+        &description,
+        format!("decoding the sound of {}", source.display()),
+    )?;
     let file: gst::Element = pipeline.element("file")?;
     gst::prelude::ObjectExt::set_property(&file, "location", source);
     pipeline.play()?;
     let mut writer = BufWriter::with_capacity(1 << 20, target);
     let mut written = 0;
     while let Pulled::Sample(sample) = pipeline.pull()? {
-        let buffer = sample.buffer().ok_or_else(|| pipeline.pipeline_error("samples without data"))?;
-        let data = buffer.map_readable().map_err(|_| pipeline.pipeline_error("samples without bytes"))?;
+        let buffer = sample
+            .buffer()
+            .ok_or_else(|| pipeline.pipeline_error("samples without data"))?;
+        let data = buffer
+            .map_readable()
+            .map_err(|_| pipeline.pipeline_error("samples without bytes"))?;
         written += data.len() as u64;
         if written > MAX_BYTES {
             return Err(pipeline.pipeline_error("longer than four hours"));
         }
-        writer.write_all(&data).map_err(|error| MediaError::Io(format!("conformed sound: {error}")))?;
+        writer
+            .write_all(&data)
+            .map_err(|error| MediaError::Io(format!("conformed sound: {error}")))?;
     }
-    writer.flush().map_err(|error| MediaError::Io(format!("conformed sound: {error}")))
+    writer
+        .flush()
+        .map_err(|error| MediaError::Io(format!("conformed sound: {error}")))
 }
 
 fn io(path: &Path, error: &std::io::Error) -> MediaError {

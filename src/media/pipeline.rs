@@ -31,7 +31,10 @@ const ELEMENTS: [(&str, &str); 15] = [
 
 /// The elements that this machine lacks, each with the package that has it.
 pub fn missing_elements() -> Vec<(&'static str, &'static str)> {
-    ELEMENTS.into_iter().filter(|(name, _)| gst::ElementFactory::find(name).is_none()).collect()
+    ELEMENTS
+        .into_iter()
+        .filter(|(name, _)| gst::ElementFactory::find(name).is_none())
+        .collect()
 }
 
 /// A running pipeline with one `appsink` named `out` and, for encoders, one
@@ -54,11 +57,17 @@ impl Pipeline {
     pub fn new(description: &str, what: impl Into<String>) -> Result<Self, MediaError> {
         crate::media::init()?;
         let pipeline = gst::parse::launch(description)
-            .map_err(|error| MediaError::Unusable(format!("GStreamer cannot build {description:?}: {error}")))?
+            .map_err(|error| {
+                MediaError::Unusable(format!("GStreamer cannot build {description:?}: {error}"))
+            })?
             .downcast::<gst::Pipeline>()
             .map_err(|_| MediaError::Unusable(format!("{description:?} is no pipeline")))?;
         let sink = child(&pipeline, "out")?;
-        Ok(Self { pipeline, sink, what: what.into() })
+        Ok(Self {
+            pipeline,
+            sink,
+            what: what.into(),
+        })
     }
 
     /// The element `name` of the description.
@@ -73,7 +82,9 @@ impl Pipeline {
     pub fn play(&self) -> Result<(), MediaError> {
         match self.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(()),
-            Err(_) => Err(self.failure().unwrap_or_else(|| self.pipeline_error("cannot start"))),
+            Err(_) => Err(self
+                .failure()
+                .unwrap_or_else(|| self.pipeline_error("cannot start"))),
         }
     }
 
@@ -87,7 +98,10 @@ impl Pipeline {
                 pulled => return Ok(pulled),
             }
         }
-        Err(MediaError::Stalled { what: self.what.clone(), seconds: PULL_DEADLINE.as_secs() })
+        Err(MediaError::Stalled {
+            what: self.what.clone(),
+            seconds: PULL_DEADLINE.as_secs(),
+        })
     }
 
     /// The next sample if it comes within `timeout`.
@@ -99,25 +113,42 @@ impl Pipeline {
         if let Some(error) = self.failure() {
             return Err(error);
         }
-        Ok(if self.sink.is_eos() { Pulled::End } else { Pulled::Nothing })
+        Ok(if self.sink.is_eos() {
+            Pulled::End
+        } else {
+            Pulled::Nothing
+        })
     }
 
     /// Jumps to the key frame at or before `position`.
     pub fn seek_to_key_frame(&self, position: gst::ClockTime) -> Result<(), MediaError> {
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT | gst::SeekFlags::SNAP_BEFORE;
-        self.pipeline.seek_simple(flags, position).map_err(|_| self.pipeline_error("cannot seek"))
+        self.pipeline
+            .seek_simple(flags, position)
+            .map_err(|_| self.pipeline_error("cannot seek"))
     }
 
     /// The first error that the pipeline has reported.
     fn failure(&self) -> Option<MediaError> {
-        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        let gst::MessageView::Error(error) = message.view() else { return None };
-        let debug = error.debug().map(|debug| format!(" ({debug})")).unwrap_or_default();
+        let message = self
+            .pipeline
+            .bus()?
+            .pop_filtered(&[gst::MessageType::Error])?;
+        let gst::MessageView::Error(error) = message.view() else {
+            return None;
+        };
+        let debug = error
+            .debug()
+            .map(|debug| format!(" ({debug})"))
+            .unwrap_or_default();
         Some(self.pipeline_error(format!("{}{debug}", error.error())))
     }
 
     pub fn pipeline_error(&self, message: impl Into<String>) -> MediaError {
-        MediaError::Pipeline { what: self.what.clone(), message: message.into() }
+        MediaError::Pipeline {
+            what: self.what.clone(),
+            message: message.into(),
+        }
     }
 }
 

@@ -36,23 +36,41 @@ pub enum ProbeError {
 /// FFmpeg's business here.
 pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
     crate::media::init()?;
-    let input = ffmpeg::format::input(path).map_err(|error| ProbeError::Unreadable(error.to_string()))?;
+    let input =
+        ffmpeg::format::input(path).map_err(|error| ProbeError::Unreadable(error.to_string()))?;
     let sound = input.streams().best(ffmpeg::media::Type::Audio);
-    let pictures = input.streams().best(ffmpeg::media::Type::Video).filter(|stream| {
-        // The cover of a song is a picture of no duration.
-        !stream.disposition().contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
-    });
+    let pictures = input
+        .streams()
+        .best(ffmpeg::media::Type::Video)
+        .filter(|stream| {
+            // The cover of a song is a picture of no duration.
+            !stream
+                .disposition()
+                .contains(ffmpeg::format::stream::Disposition::ATTACHED_PIC)
+        });
     let duration_of = |stream: &ffmpeg::Stream| {
         let base = stream.time_base();
         let ticks = i128::from(stream.duration()) * i128::from(base.numerator());
-        let flicks = ticks * i128::from(crate::time::FLICKS_PER_SECOND) / i128::from(base.denominator().max(1));
-        i64::try_from(flicks).ok().filter(|flicks| *flicks > 0).map(Time::from_flicks)
+        let flicks = ticks * i128::from(crate::time::FLICKS_PER_SECOND)
+            / i128::from(base.denominator().max(1));
+        i64::try_from(flicks)
+            .ok()
+            .filter(|flicks| *flicks > 0)
+            .map(Time::from_flicks)
     };
     // AV_TIME_BASE is microseconds.
-    let container = (input.duration() > 0).then(|| Time::from_nanos(input.duration().saturating_mul(1000)));
-    let stream = pictures.as_ref().or(sound.as_ref()).ok_or(ProbeError::Nothing)?;
-    let duration = duration_of(stream).or(container).ok_or(ProbeError::NoDuration)?;
-    let Some(pictures) = pictures else { return Ok(AssetKind::Audio { duration }) };
+    let container =
+        (input.duration() > 0).then(|| Time::from_nanos(input.duration().saturating_mul(1000)));
+    let stream = pictures
+        .as_ref()
+        .or(sound.as_ref())
+        .ok_or(ProbeError::Nothing)?;
+    let duration = duration_of(stream)
+        .or(container)
+        .ok_or(ProbeError::NoDuration)?;
+    let Some(pictures) = pictures else {
+        return Ok(AssetKind::Audio { duration });
+    };
     let context = ffmpeg::codec::context::Context::from_parameters(pictures.parameters())
         .and_then(|context| context.decoder().video())
         .map_err(|error| ProbeError::Unreadable(error.to_string()))?;
@@ -62,16 +80,30 @@ pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
     }
     // Decoded frames are 4:2:0 in pairs (see `Frame`), turned upright.
     let (width, height) = (width & !1, height & !1);
-    let size = if is_turned(&pictures) { (height, width) } else { (width, height) };
-    Ok(AssetKind::Video { size, duration, sound: sound.is_some() })
+    let size = if is_turned(&pictures) {
+        (height, width)
+    } else {
+        (width, height)
+    };
+    Ok(AssetKind::Video {
+        size,
+        duration,
+        sound: sound.is_some(),
+    })
 }
 
 /// Whether the stream's display matrix turns it by 90 or 270 degrees: then
 /// its first row is (0, ±1).
 fn is_turned(stream: &ffmpeg::Stream) -> bool {
-    let matrix = stream.side_data().find(|data| data.kind() == ffmpeg::packet::side_data::Type::DisplayMatrix);
+    let matrix = stream
+        .side_data()
+        .find(|data| data.kind() == ffmpeg::packet::side_data::Type::DisplayMatrix);
     matrix.is_some_and(|data| {
-        let entry = |index: usize| data.data().get(4 * index..4 * index + 4).map_or(0, |b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
+        let entry = |index: usize| {
+            data.data()
+                .get(4 * index..4 * index + 4)
+                .map_or(0, |b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]))
+        };
         entry(0) == 0 && entry(1) != 0
     })
 }

@@ -15,10 +15,16 @@ const LENGTH_FACTOR: i64 = 2;
 
 /// All audio chunks of the timeline.
 pub(super) fn chunks(timeline: &Timeline, partitioning: &Partitioning) -> Vec<PlacedChunk> {
-    let Some(profile) = &timeline.audio else { return Vec::new() };
+    let Some(profile) = &timeline.audio else {
+        return Vec::new();
+    };
     let samples = profile.sample_at(timeline.duration());
-    let frames = to_u32(samples.div_euclid(frame_samples()) + i64::from(samples % frame_samples() != 0)).max(1);
-    let nearest = |time: Time| to_u32((profile.sample_at(time) + frame_samples() / 2).div_euclid(frame_samples()));
+    let frames =
+        to_u32(samples.div_euclid(frame_samples()) + i64::from(samples % frame_samples() != 0))
+            .max(1);
+    let nearest = |time: Time| {
+        to_u32((profile.sample_at(time) + frame_samples() / 2).div_euclid(frame_samples()))
+    };
     let max = nearest(partitioning.chunk_max * LENGTH_FACTOR).max(1);
     let min = (max / 8).max(1);
     let mut chunks: Vec<PlacedChunk> = audio_cuts(timeline, frames, nearest, min, max)
@@ -35,10 +41,22 @@ fn chunk(timeline: &Timeline, profile: &AudioProfile, start: u32, end: u32) -> P
     let from = origin - i64::from(PREROLL_FRAMES) * frame_samples();
     let to = (i64::from(end) + i64::from(LOOKAHEAD_FRAMES)) * frame_samples();
     let heard = |voice: &&Voice| stretch(voice, profile, origin, from, to).is_some();
-    let voices = timeline.voices.iter().filter_map(|voice| stretch(voice, profile, origin, from, to)).collect();
-    let dynamic = timeline.voices.iter().filter(|voice| voice.dynamic).any(|voice| heard(&voice));
+    let voices = timeline
+        .voices
+        .iter()
+        .filter_map(|voice| stretch(voice, profile, origin, from, to))
+        .collect();
+    let dynamic = timeline
+        .voices
+        .iter()
+        .filter(|voice| voice.dynamic)
+        .any(|voice| heard(&voice));
     let frames = end - start;
-    let spec = ChunkSpec::Audio(AudioSpec { profile: profile.clone(), frames, voices });
+    let spec = ChunkSpec::Audio(AudioSpec {
+        profile: profile.clone(),
+        frames,
+        voices,
+    });
     PlacedChunk {
         key: spec.key(),
         spec,
@@ -51,7 +69,13 @@ fn chunk(timeline: &Timeline, profile: &AudioProfile, start: u32, end: u32) -> P
 
 /// The stretch of `voice` heard between the timeline's samples `from` and
 /// `to`, counted from `origin`; `None` when none is.
-fn stretch(voice: &Voice, profile: &AudioProfile, origin: i64, from: i64, to: i64) -> Option<Stretch> {
+fn stretch(
+    voice: &Voice,
+    profile: &AudioProfile,
+    origin: i64,
+    from: i64,
+    to: i64,
+) -> Option<Stretch> {
     let voice_start = profile.sample_at(voice.start);
     let voice_end = profile.sample_at(voice.start + voice.length);
     let (start, end) = (voice_start.max(from), voice_end.min(to));
@@ -67,7 +91,13 @@ fn stretch(voice: &Voice, profile: &AudioProfile, origin: i64, from: i64, to: i6
         start: start - origin,
         end: end - origin,
         from: profile.sample_at(voice.trim) + (start - voice_start),
-        gain: gain.into_iter().map(|point| GainPoint { at: point.at - origin, ..point }).collect(),
+        gain: gain
+            .into_iter()
+            .map(|point| GainPoint {
+                at: point.at - origin,
+                ..point
+            })
+            .collect(),
         label: voice.label.clone(),
     })
 }
@@ -85,19 +115,40 @@ fn gain(voice: &Voice, profile: &AudioProfile, start: i64, end: i64) -> Vec<Gain
     let fade_in = length(voice.fade_in) * room / fades;
     let fade_out = length(voice.fade_out) * room / fades;
     let at = |sample: i64| {
-        let rise = if fade_in > 0 { (sample - first) as f64 / fade_in as f64 } else { 1.0 };
-        let fall = if fade_out > 0 { (last - sample) as f64 / fade_out as f64 } else { 1.0 };
+        let rise = if fade_in > 0 {
+            (sample - first) as f64 / fade_in as f64
+        } else {
+            1.0
+        };
+        let fall = if fade_out > 0 {
+            (last - sample) as f64 / fade_out as f64
+        } else {
+            1.0
+        };
         (full * rise.min(fall).clamp(0.0, 1.0)).round() as i32
     };
     let mut corners = vec![start];
-    corners.extend([first + fade_in, last - fade_out].into_iter().filter(|corner| (start + 1..end).contains(corner)));
+    corners.extend(
+        [first + fade_in, last - fade_out]
+            .into_iter()
+            .filter(|corner| (start + 1..end).contains(corner)),
+    );
     corners.push(end);
     corners.dedup();
-    let points: Vec<GainPoint> = corners.into_iter().map(|sample| GainPoint { at: sample, gain: at(sample) }).collect();
+    let points: Vec<GainPoint> = corners
+        .into_iter()
+        .map(|sample| GainPoint {
+            at: sample,
+            gain: at(sample),
+        })
+        .collect();
     match points.first() {
         // Constant: without a time, so that it is the same wherever it is cut.
         Some(level) if points.iter().all(|point| point.gain == level.gain) => {
-            vec![GainPoint { at: start, gain: level.gain }]
+            vec![GainPoint {
+                at: start,
+                gain: level.gain,
+            }]
         }
         _ => points,
     }

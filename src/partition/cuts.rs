@@ -21,8 +21,11 @@ pub enum Scheme {
 
 impl Scheme {
     /// The names of the schemes.
-    pub const NAMED: [(&'static str, Self); 3] =
-        [("scenes", Self::Scenes), ("objects", Self::Objects), ("fixed", Self::Fixed)];
+    pub const NAMED: [(&'static str, Self); 3] = [
+        ("scenes", Self::Scenes),
+        ("objects", Self::Objects),
+        ("fixed", Self::Fixed),
+    ];
 }
 
 /// How much a cut is worth when two are too close together.
@@ -38,13 +41,22 @@ enum Weight {
 /// zero to the number of frames.
 pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Vec<u32> {
     let rate = timeline.video.rate;
-    let frames = |time: Time| u32::try_from(rate.frame_at_or_after(time)).unwrap_or(u32::MAX).max(1);
+    let frames = |time: Time| {
+        u32::try_from(rate.frame_at_or_after(time))
+            .unwrap_or(u32::MAX)
+            .max(1)
+    };
     let mut wanted = Wanted::new(timeline.frames);
     if partitioning.scheme != Scheme::Fixed {
         wanted.add(frames(FIRST_CHUNK), Weight::First);
         for clip in &timeline.layers {
-            let scene = partitioning.scheme == Scheme::Scenes && !matches!(clip.content, Content::Markup(_));
-            let weight = if clip.dynamic { Weight::Dynamic } else { Weight::Scene };
+            let scene = partitioning.scheme == Scheme::Scenes
+                && !matches!(clip.content, Content::Markup(_));
+            let weight = if clip.dynamic {
+                Weight::Dynamic
+            } else {
+                Weight::Scene
+            };
             if clip.dynamic || scene {
                 let on = clip.frames(&timeline.video);
                 wanted.add(on.start, weight);
@@ -55,11 +67,21 @@ pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Ve
     let hard = wanted.settle(frames(CHUNK_MIN));
     // `fixed` counts from zero and leaves the rest at the end; the others
     // share what lies between two cuts evenly.
-    fill(&hard, frames(partitioning.chunk_max), partitioning.scheme == Scheme::Fixed)
+    fill(
+        &hard,
+        frames(partitioning.chunk_max),
+        partitioning.scheme == Scheme::Fixed,
+    )
 }
 
 /// Audio cuts, in AAC frames: where a dynamic voice begins or ends.
-pub(super) fn audio_cuts(timeline: &Timeline, frames: u32, to_frame: impl Fn(Time) -> u32, min: u32, max: u32) -> Vec<u32> {
+pub(super) fn audio_cuts(
+    timeline: &Timeline,
+    frames: u32,
+    to_frame: impl Fn(Time) -> u32,
+    min: u32,
+    max: u32,
+) -> Vec<u32> {
     let mut wanted = Wanted::new(frames);
     for voice in timeline.voices.iter().filter(|voice| voice.dynamic) {
         wanted.add(to_frame(voice.start), Weight::Dynamic);
@@ -75,7 +97,10 @@ struct Wanted {
 
 impl Wanted {
     fn new(end: u32) -> Self {
-        Self { cuts: BTreeMap::from([(0, Weight::End), (end, Weight::End)]), end }
+        Self {
+            cuts: BTreeMap::from([(0, Weight::End), (end, Weight::End)]),
+            end,
+        }
     }
 
     fn add(&mut self, frame: u32, weight: Weight) {
@@ -111,8 +136,16 @@ fn fill(hard: &[u32], max: u32, rest_last: bool) -> Vec<u32> {
     for pair in hard.windows(2) {
         let (start, length) = (pair[0], pair[1] - pair[0]);
         let pieces = length.div_ceil(max).max(1);
-        let even = |piece: u32| (u64::from(length) * u64::from(piece)).div_ceil(u64::from(pieces)) as u32;
-        let cut = |piece: u32| start + if rest_last { (piece * max).min(length) } else { even(piece) };
+        let even =
+            |piece: u32| (u64::from(length) * u64::from(piece)).div_ceil(u64::from(pieces)) as u32;
+        let cut = |piece: u32| {
+            start
+                + if rest_last {
+                    (piece * max).min(length)
+                } else {
+                    even(piece)
+                }
+        };
         cuts.extend((1..=pieces).map(cut));
     }
     cuts
@@ -139,14 +172,30 @@ mod tests {
     #[test]
     fn of_two_cuts_too_close_the_more_important_stays() {
         for (cuts, expected) in [
-            (vec![(10, Weight::Scene), (12, Weight::Dynamic)], vec![0, 12, 100]),
-            (vec![(10, Weight::Dynamic), (12, Weight::Scene)], vec![0, 10, 100]),
-            (vec![(10, Weight::Dynamic), (12, Weight::Dynamic)], vec![0, 10, 100]),
-            (vec![(2, Weight::Dynamic), (98, Weight::Dynamic)], vec![0, 100]),
-            (vec![(100, Weight::Dynamic), (400, Weight::Dynamic)], vec![0, 100]),
+            (
+                vec![(10, Weight::Scene), (12, Weight::Dynamic)],
+                vec![0, 12, 100],
+            ),
+            (
+                vec![(10, Weight::Dynamic), (12, Weight::Scene)],
+                vec![0, 10, 100],
+            ),
+            (
+                vec![(10, Weight::Dynamic), (12, Weight::Dynamic)],
+                vec![0, 10, 100],
+            ),
+            (
+                vec![(2, Weight::Dynamic), (98, Weight::Dynamic)],
+                vec![0, 100],
+            ),
+            (
+                vec![(100, Weight::Dynamic), (400, Weight::Dynamic)],
+                vec![0, 100],
+            ),
         ] {
             let mut wanted = Wanted::new(100);
-            cuts.iter().for_each(|&(frame, weight)| wanted.add(frame, weight));
+            cuts.iter()
+                .for_each(|&(frame, weight)| wanted.add(frame, weight));
             assert_eq!(wanted.settle(8), expected, "{cuts:?}");
         }
     }

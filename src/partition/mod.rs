@@ -26,7 +26,8 @@ pub struct Partitioning {
 
 /// What [`Partitioning::chunk_max`] may be: shorter chunks cost too many key
 /// frames, longer ones make a viewer wait and reuse less.
-pub const CHUNK_MAX_RANGE: std::ops::RangeInclusive<Time> = Time::from_millis(500)..=Time::from_seconds(10);
+pub const CHUNK_MAX_RANGE: std::ops::RangeInclusive<Time> =
+    Time::from_millis(500)..=Time::from_seconds(10);
 
 /// Cuts nearer to one another than this are made one.
 pub const CHUNK_MIN: Time = Time::from_millis(250);
@@ -38,7 +39,10 @@ pub const FIRST_CHUNK: Time = Time::from_millis(500);
 impl Default for Partitioning {
     /// Scenes, two seconds.
     fn default() -> Self {
-        Self { scheme: Scheme::Scenes, chunk_max: Time::from_seconds(2) }
+        Self {
+            scheme: Scheme::Scenes,
+            chunk_max: Time::from_seconds(2),
+        }
     }
 }
 
@@ -73,9 +77,20 @@ pub struct PlacedChunk {
 pub fn partition(timeline: &Timeline, partitioning: &Partitioning) -> Partition {
     let video = cuts::video_cuts(timeline, partitioning)
         .windows(2)
-        .map(|cut| video::chunk(timeline, FrameRange { start: cut[0], end: cut[1] }))
+        .map(|cut| {
+            video::chunk(
+                timeline,
+                FrameRange {
+                    start: cut[0],
+                    end: cut[1],
+                },
+            )
+        })
         .collect();
-    Partition { video, audio: audio::chunks(timeline, partitioning) }
+    Partition {
+        video,
+        audio: audio::chunks(timeline, partitioning),
+    }
 }
 
 #[cfg(test)]

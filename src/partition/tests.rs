@@ -15,29 +15,62 @@ fn seconds(n: i64) -> Time {
 }
 
 fn clip(start: i64, length: i64, content: Content) -> Clip {
-    Clip { label: String::new(), start: seconds(start), length: seconds(length), content, motion: Motion::default(), dynamic: false }
+    Clip {
+        label: String::new(),
+        start: seconds(start),
+        length: seconds(length),
+        content,
+        motion: Motion::default(),
+        dynamic: false,
+    }
 }
 
 fn footage(name: &str) -> Content {
-    Content::Footage { asset: Digest::of(name.as_bytes()), size: (1280, 720), trim: Time::ZERO }
+    Content::Footage {
+        asset: Digest::of(name.as_bytes()),
+        size: (1280, 720),
+        trim: Time::ZERO,
+    }
 }
 
 fn still(name: &str) -> Content {
-    Content::Still { asset: Digest::of(name.as_bytes()), size: (1280, 720), opaque: true }
+    Content::Still {
+        asset: Digest::of(name.as_bytes()),
+        size: (1280, 720),
+        opaque: true,
+    }
 }
 
 fn name(text: &str) -> Content {
-    Content::Markup(Markup { html: text.into(), css: String::new(), width: 400, height: 80, fonts: vec![] })
+    Content::Markup(Markup {
+        html: text.into(),
+        css: String::new(),
+        width: 400,
+        height: 80,
+        fonts: vec![],
+    })
 }
 
 fn title(start: i64, length: i64, text: &str) -> Clip {
-    let motion = Motion { fit: Fit::None, ..Motion::default() };
-    Clip { dynamic: true, motion, ..clip(start, length, name(text)) }
+    let motion = Motion {
+        fit: Fit::None,
+        ..Motion::default()
+    };
+    Clip {
+        dynamic: true,
+        motion,
+        ..clip(start, length, name(text))
+    }
 }
 
 fn timeline(length: u32, layers: Vec<Clip>) -> Timeline {
     Timeline {
-        video: VideoProfile { width: 1280, height: 720, rate: FrameRate::new(30, 1).expect("supported"), quality: Quality::Medium },
+        video: VideoProfile {
+            width: 1280,
+            height: 720,
+            rate: FrameRate::new(30, 1).expect("supported"),
+            quality: Quality::Medium,
+        },
         audio: None,
         background: Rgb::default(),
         frames: length * 30,
@@ -47,16 +80,34 @@ fn timeline(length: u32, layers: Vec<Clip>) -> Timeline {
 }
 
 fn keys(timeline: &Timeline) -> Vec<ChunkKey> {
-    partition(timeline, &Partitioning::default()).video.iter().map(|chunk| chunk.key).collect()
+    partition(timeline, &Partitioning::default())
+        .video
+        .iter()
+        .map(|chunk| chunk.key)
+        .collect()
 }
 
 fn cuts(timeline: &Timeline, scheme: Scheme) -> Vec<u64> {
-    let partitioning = Partitioning { scheme, ..Partitioning::default() };
-    partition(timeline, &partitioning).video.iter().map(|chunk| chunk.decode_time / 3000).collect()
+    let partitioning = Partitioning {
+        scheme,
+        ..Partitioning::default()
+    };
+    partition(timeline, &partitioning)
+        .video
+        .iter()
+        .map(|chunk| chunk.decode_time / 3000)
+        .collect()
 }
 
 fn greeting(text: &str) -> Timeline {
-    timeline(12, vec![clip(0, 12, footage("bg")), clip(6, 4, still("offer")), title(1, 4, text)])
+    timeline(
+        12,
+        vec![
+            clip(0, 12, footage("bg")),
+            clip(6, 4, still("offer")),
+            title(1, 4, text),
+        ],
+    )
 }
 
 #[test]
@@ -73,7 +124,13 @@ fn schemes_cut_where_they_say() {
 #[test]
 fn chunks_cover_the_timeline_without_gaps_whatever_the_scheme() {
     for scheme in [Scheme::Scenes, Scheme::Objects, Scheme::Fixed] {
-        let partition = partition(&greeting("x"), &Partitioning { scheme, chunk_max: Time::from_millis(700) });
+        let partition = partition(
+            &greeting("x"),
+            &Partitioning {
+                scheme,
+                chunk_max: Time::from_millis(700),
+            },
+        );
         let mut end = 0;
         for chunk in &partition.video {
             assert_eq!(chunk.decode_time, end, "{scheme:?}");
@@ -86,10 +143,18 @@ fn chunks_cover_the_timeline_without_gaps_whatever_the_scheme() {
 
 #[test]
 fn another_name_changes_only_the_chunks_that_show_it() {
-    let (ana, zoe) = (partition(&greeting("Ana"), &Partitioning::default()), partition(&greeting("Zoë"), &Partitioning::default()));
+    let (ana, zoe) = (
+        partition(&greeting("Ana"), &Partitioning::default()),
+        partition(&greeting("Zoë"), &Partitioning::default()),
+    );
     for (a, z) in ana.video.iter().zip(&zoe.video) {
         let shows_it = (30..150).contains(&(a.decode_time / 3000));
-        assert_eq!(a.key != z.key, shows_it, "chunk at {}", a.decode_time / 3000);
+        assert_eq!(
+            a.key != z.key,
+            shows_it,
+            "chunk at {}",
+            a.decode_time / 3000
+        );
         assert_eq!(a.dynamic, shows_it);
     }
 }
@@ -97,7 +162,11 @@ fn another_name_changes_only_the_chunks_that_show_it() {
 #[test]
 fn a_scene_after_an_intro_of_any_length_is_the_same_chunks() {
     let after = |intro: i64| {
-        let layers = vec![clip(0, intro, still("intro")), clip(intro, 7, footage("bg")), title(intro + 2, 3, "Ana")];
+        let layers = vec![
+            clip(0, intro, still("intro")),
+            clip(intro, 7, footage("bg")),
+            title(intro + 2, 3, "Ana"),
+        ];
         let keys = keys(&timeline(intro as u32 + 7, layers));
         keys[keys.len() - 4..].to_vec()
     };
@@ -115,41 +184,85 @@ fn seconds_of_a_still_are_one_chunk() {
 #[test]
 fn what_cannot_be_seen_changes_nothing() {
     let bare = keys(&timeline(4, vec![clip(0, 4, footage("bg"))]));
-    let off_frame = Motion { offset_x: Curve::constant(3.0), ..Motion::default() };
-    let transparent = Motion { opacity: Curve::constant(0.0), ..Motion::default() };
+    let off_frame = Motion {
+        offset_x: Curve::constant(3.0),
+        ..Motion::default()
+    };
+    let transparent = Motion {
+        opacity: Curve::constant(0.0),
+        ..Motion::default()
+    };
     let with = |motion: &Motion| {
-        let ghost = Clip { motion: motion.clone(), ..clip(0, 4, still("ghost")) };
+        let ghost = Clip {
+            motion: motion.clone(),
+            ..clip(0, 4, still("ghost"))
+        };
         keys(&timeline(4, vec![clip(0, 4, footage("bg")), ghost]))
     };
     assert_eq!(with(&off_frame), bare);
     assert_eq!(with(&transparent), bare);
-    let buried = keys(&timeline(4, vec![clip(0, 4, still("buried")), clip(0, 4, footage("bg"))]));
+    let buried = keys(&timeline(
+        4,
+        vec![clip(0, 4, still("buried")), clip(0, 4, footage("bg"))],
+    ));
     assert_eq!(buried, bare);
-    let other_ground = Timeline { background: Rgb([9, 9, 9]), ..timeline(4, vec![clip(0, 4, footage("bg"))]) };
+    let other_ground = Timeline {
+        background: Rgb([9, 9, 9]),
+        ..timeline(4, vec![clip(0, 4, footage("bg"))])
+    };
     assert_eq!(keys(&other_ground), bare);
 }
 
 #[test]
 fn a_finished_fade_leaves_no_trace() {
-    let fade = Some(Transition { kind: TransitionKind::Fade, length: seconds(1) });
-    let faded = Clip { motion: Motion { enter: fade, ..Motion::default() }, ..clip(0, 6, still("card")) };
-    let (faded, plain) = (keys(&timeline(6, vec![faded])), keys(&timeline(6, vec![clip(0, 6, still("card"))])));
+    let fade = Some(Transition {
+        kind: TransitionKind::Fade,
+        length: seconds(1),
+    });
+    let faded = Clip {
+        motion: Motion {
+            enter: fade,
+            ..Motion::default()
+        },
+        ..clip(0, 6, still("card"))
+    };
+    let (faded, plain) = (
+        keys(&timeline(6, vec![faded])),
+        keys(&timeline(6, vec![clip(0, 6, still("card"))])),
+    );
     assert_ne!(faded[..2], plain[..2]);
     assert_eq!(faded[2..], plain[2..]);
 }
 
 #[test]
 fn two_ways_of_saying_the_same_place_are_the_same_chunk() {
-    let place = |motion: Motion| keys(&timeline(2, vec![Clip { motion, ..clip(0, 2, still("card")) }]));
-    let stretched = Motion { fit: Fit::Cover, ..Motion::default() };
+    let place = |motion: Motion| {
+        keys(&timeline(
+            2,
+            vec![Clip {
+                motion,
+                ..clip(0, 2, still("card"))
+            }],
+        ))
+    };
+    let stretched = Motion {
+        fit: Fit::Cover,
+        ..Motion::default()
+    };
     assert_eq!(place(stretched), place(Motion::default()));
 }
 
 #[test]
 fn the_in_point_counts_and_not_the_start() {
     let show = |start: i64, trim: i64| {
-        let Content::Footage { asset, size, .. } = footage("bg") else { unreachable!() };
-        let content = Content::Footage { asset, size, trim: seconds(trim) };
+        let Content::Footage { asset, size, .. } = footage("bg") else {
+            unreachable!()
+        };
+        let content = Content::Footage {
+            asset,
+            size,
+            trim: seconds(trim),
+        };
         let layers = vec![clip(0, start, still("intro")), clip(start, 2, content)];
         keys(&timeline(start as u32 + 2, layers)).last().copied()
     };
@@ -159,10 +272,21 @@ fn the_in_point_counts_and_not_the_start() {
 
 #[test]
 fn a_moving_layer_has_a_state_for_every_frame_of_its_chunk() {
-    let fade = Some(Transition { kind: TransitionKind::Fade, length: seconds(1) });
-    let faded = Clip { motion: Motion { enter: fade, ..Motion::default() }, ..clip(0, 2, still("card")) };
+    let fade = Some(Transition {
+        kind: TransitionKind::Fade,
+        length: seconds(1),
+    });
+    let faded = Clip {
+        motion: Motion {
+            enter: fade,
+            ..Motion::default()
+        },
+        ..clip(0, 2, still("card"))
+    };
     let partition = partition(&timeline(2, vec![faded]), &Partitioning::default());
-    let ChunkSpec::Video(VideoSpec { layers, frames, .. }) = &partition.video[0].spec else { panic!("video") };
+    let ChunkSpec::Video(VideoSpec { layers, frames, .. }) = &partition.video[0].spec else {
+        panic!("video")
+    };
     assert!(matches!(&layers[0].path, Path::Moving(states) if states.len() == *frames as usize));
 }
 
@@ -181,7 +305,11 @@ fn voice(start: i64, length: i64) -> Voice {
 }
 
 fn audio(length: u32, voices: Vec<Voice>) -> Vec<PlacedChunk> {
-    let timeline = Timeline { audio: Some(AudioProfile::default()), voices, ..timeline(length, vec![]) };
+    let timeline = Timeline {
+        audio: Some(AudioProfile::default()),
+        voices,
+        ..timeline(length, vec![])
+    };
     partition(&timeline, &Partitioning::default()).audio
 }
 
@@ -200,14 +328,38 @@ fn audio_chunks_are_whole_frames_and_cover_the_timeline() {
 fn silence_is_one_chunk_wherever_it_is() {
     let chunks = audio(40, vec![voice(0, 2)]);
     let silent: Vec<ChunkKey> = chunks.iter().skip(1).map(|chunk| chunk.key).collect();
-    assert!(silent.len() > 5 && silent[..silent.len() - 1].iter().all(|key| *key == silent[0]));
+    assert!(
+        silent.len() > 5
+            && silent[..silent.len() - 1]
+                .iter()
+                .all(|key| *key == silent[0])
+    );
 }
 
 #[test]
 fn a_new_voice_changes_only_the_chunks_that_hear_it() {
-    let with = |name: &[u8]| audio(30, vec![voice(0, 30), Voice { asset: Digest::of(name), dynamic: true, ..voice(10, 4) }]);
+    let with = |name: &[u8]| {
+        audio(
+            30,
+            vec![
+                voice(0, 30),
+                Voice {
+                    asset: Digest::of(name),
+                    dynamic: true,
+                    ..voice(10, 4)
+                },
+            ],
+        )
+    };
     let (one, two) = (with(b"one"), with(b"two"));
     let different: Vec<bool> = one.iter().zip(&two).map(|(a, b)| a.key != b.key).collect();
-    assert!(different.iter().filter(|d| **d).count() <= 3, "{different:?}");
-    assert!(one.iter().zip(&different).all(|(chunk, differs)| chunk.dynamic == *differs));
+    assert!(
+        different.iter().filter(|d| **d).count() <= 3,
+        "{different:?}"
+    );
+    assert!(
+        one.iter()
+            .zip(&different)
+            .all(|(chunk, differs)| chunk.dynamic == *differs)
+    );
 }

@@ -21,7 +21,13 @@ impl Renderer {
         let first = (PREROLL_FRAMES + ENCODER_DELAY) as usize;
         let wanted = packets
             .get(first..first + spec.frames as usize)
-            .ok_or_else(|| RenderError::Package(format!("{} packets for {} frames", packets.len(), spec.frames)))?;
+            .ok_or_else(|| {
+                RenderError::Package(format!(
+                    "{} packets for {} frames",
+                    packets.len(),
+                    spec.frames
+                ))
+            })?;
         let part_frames = spec.profile.part_frames();
         let mut cutter = PartCutter::new(AAC_FRAME_SAMPLES, part_frames, part_frames);
         for (index, packet) in wanted.iter().enumerate() {
@@ -36,16 +42,22 @@ impl Renderer {
     fn mix(&self, spec: &AudioSpec) -> Result<Vec<f32>, RenderError> {
         let frames = PREROLL_FRAMES + spec.frames + LOOKAHEAD_FRAMES;
         let window_start = -i64::from(PREROLL_FRAMES * AAC_FRAME_SAMPLES);
-        let mut window = vec![0.0; (frames * AAC_FRAME_SAMPLES) as usize * usize::from(spec.profile.channels)];
+        let mut window =
+            vec![0.0; (frames * AAC_FRAME_SAMPLES) as usize * usize::from(spec.profile.channels)];
         for voice in &spec.voices {
-            let missing = |source| RenderError::Asset { what: voice.label.clone(), source };
+            let missing = |source| RenderError::Asset {
+                what: voice.label.clone(),
+                source,
+            };
             let path = self.library.locate(&voice.asset).map_err(missing)?;
             let pcm = self.pcm.get(&voice.asset, &path, &spec.profile)?;
             let count = usize::try_from(voice.end - voice.start).unwrap_or(0);
             let samples = pcm.read(voice.from, count)?;
             add(&mut window, &samples, voice, window_start);
         }
-        window.iter_mut().for_each(|sample| *sample = limit(*sample));
+        window
+            .iter_mut()
+            .for_each(|sample| *sample = limit(*sample));
         Ok(window)
     }
 }
@@ -54,7 +66,11 @@ impl Renderer {
 fn add(window: &mut [f32], samples: &[f32], voice: &Stretch, window_start: i64) {
     let skip = usize::try_from(voice.start - window_start).unwrap_or(0) * 2;
     let mut gain = Gain::new(&voice.gain);
-    let pairs = window.get_mut(skip..).unwrap_or_default().chunks_exact_mut(2).zip(samples.chunks_exact(2));
+    let pairs = window
+        .get_mut(skip..)
+        .unwrap_or_default()
+        .chunks_exact_mut(2)
+        .zip(samples.chunks_exact(2));
     for (at, (to, from)) in (voice.start..).zip(pairs) {
         let gain = gain.at(at);
         to[0] += from[0] * gain;
@@ -111,7 +127,14 @@ mod tests {
 
     #[test]
     fn gain_goes_straight_from_corner_to_corner() {
-        let points = [GainPoint { at: 0, gain: 0 }, GainPoint { at: 10, gain: UNITY_GAIN }, GainPoint { at: 20, gain: 0 }];
+        let points = [
+            GainPoint { at: 0, gain: 0 },
+            GainPoint {
+                at: 10,
+                gain: UNITY_GAIN,
+            },
+            GainPoint { at: 20, gain: 0 },
+        ];
         let mut gain = Gain::new(&points);
         let values = [-5, 0, 5, 10, 15, 20, 25].map(|at| gain.at(at));
         assert_eq!(values, [0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0]);

@@ -69,14 +69,23 @@ impl Bases {
             recent.push(entry);
             return Role::Follow(base);
         }
-        let base = Arc::new(Base { bytes, state: Mutex::default(), changed: Condvar::new() });
+        let base = Arc::new(Base {
+            bytes,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
         recent.push((key, Arc::clone(&base)));
         let mut total: usize = recent.iter().map(|(_, base)| base.bytes).sum();
         while total > BUDGET_BYTES {
             // Those who follow an entry that goes hold it until they are done.
             total -= recent.remove(0).1.bytes;
         }
-        Role::Lead(Lead { bases: self, key, base, frames: frames as usize })
+        Role::Lead(Lead {
+            bases: self,
+            key,
+            base,
+            frames: frames as usize,
+        })
     }
 }
 
@@ -132,21 +141,32 @@ mod tests {
     #[test]
     fn followers_take_frames_while_the_leader_makes_them() {
         let bases = Bases::default();
-        let Role::Lead(lead) = bases.join(key("a"), 2, 384) else { panic!("the first leads") };
-        let Role::Follow(base) = bases.join(key("a"), 2, 384) else { panic!("the second follows") };
+        let Role::Lead(lead) = bases.join(key("a"), 2, 384) else {
+            panic!("the first leads")
+        };
+        let Role::Follow(base) = bases.join(key("a"), 2, 384) else {
+            panic!("the second follows")
+        };
         std::thread::scope(|scope| {
             let follower = scope.spawn(|| [base.frame(0), base.frame(1)]);
             lead.push(frame(1));
             lead.push(frame(2));
-            assert_eq!(follower.join().expect("no panic"), [Some(frame(1)), Some(frame(2))]);
+            assert_eq!(
+                follower.join().expect("no panic"),
+                [Some(frame(1)), Some(frame(2))]
+            );
         });
     }
 
     #[test]
     fn when_the_leader_gives_up_the_followers_know_and_the_next_leads() {
         let bases = Bases::default();
-        let Role::Lead(lead) = bases.join(key("a"), 2, 384) else { panic!("the first leads") };
-        let Role::Follow(base) = bases.join(key("a"), 2, 384) else { panic!("the second follows") };
+        let Role::Lead(lead) = bases.join(key("a"), 2, 384) else {
+            panic!("the first leads")
+        };
+        let Role::Follow(base) = bases.join(key("a"), 2, 384) else {
+            panic!("the second follows")
+        };
         lead.push(frame(1));
         drop(lead);
         assert_eq!((base.frame(0), base.frame(1)), (Some(frame(1)), None));
@@ -158,7 +178,9 @@ mod tests {
         let bases = Bases::default();
         let third = BUDGET_BYTES / 3;
         for name in ["a", "b", "c", "d"] {
-            let Role::Lead(lead) = bases.join(key(name), 1, third) else { panic!("leads") };
+            let Role::Lead(lead) = bases.join(key(name), 1, third) else {
+                panic!("leads")
+            };
             lead.push(frame(1));
         }
         assert!(matches!(bases.join(key("d"), 1, third), Role::Follow(_)));

@@ -30,14 +30,22 @@ struct Prepared {
 }
 
 enum Source {
-    Footage { asset: Digest, from: Time, decoder: VideoDecoder },
+    Footage {
+        asset: Digest,
+        from: Time,
+        decoder: VideoDecoder,
+    },
     Still(Arc<Picture>),
     Text(Option<Text>),
 }
 
 impl<'a> Composer<'a> {
     pub fn new(renderer: &'a Renderer, spec: &'a VideoSpec) -> Self {
-        Self { renderer, spec, layers: spec.layers.iter().map(|_| None).collect() }
+        Self {
+            renderer,
+            spec,
+            layers: spec.layers.iter().map(|_| None).collect(),
+        }
     }
 
     /// How many layers the chunk has.
@@ -68,7 +76,12 @@ impl<'a> Composer<'a> {
     }
 
     /// Draws the layers `range` of frame `index` over `frame`.
-    pub fn draw(&mut self, frame: &mut Frame, index: u32, range: Range<usize>) -> Result<(), RenderError> {
+    pub fn draw(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        range: Range<usize>,
+    ) -> Result<(), RenderError> {
         for layer in range {
             let state = self.spec.layers[layer].path.at(index);
             if state.opacity > 0 {
@@ -78,7 +91,13 @@ impl<'a> Composer<'a> {
         Ok(())
     }
 
-    fn draw_layer(&mut self, frame: &mut Frame, index: u32, layer: usize, state: State) -> Result<(), RenderError> {
+    fn draw_layer(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        layer: usize,
+        state: State,
+    ) -> Result<(), RenderError> {
         let size = (frame.layout.width, frame.layout.height);
         if let LayerContent::Footage { .. } = self.spec.layers[layer].content {
             let footage = self.footage(index, layer)?;
@@ -107,7 +126,11 @@ impl<'a> Composer<'a> {
 
     /// The decoded frame itself, if `layer` is footage that fills the frame
     /// pixel for pixel.
-    fn whole_footage(&mut self, index: u32, layer: usize) -> Result<Option<Arc<Frame>>, RenderError> {
+    fn whole_footage(
+        &mut self,
+        index: u32,
+        layer: usize,
+    ) -> Result<Option<Arc<Frame>>, RenderError> {
         let (width, height) = (self.spec.profile.width, self.spec.profile.height);
         let fills = self.spec.layers.get(layer).is_some_and(|layer| {
             let whole = layer.path.at(index) == State::full(width, height);
@@ -117,7 +140,8 @@ impl<'a> Composer<'a> {
             return Ok(None);
         }
         let footage = self.footage(index, layer)?;
-        let same_size = (footage.layout.width, footage.layout.height) == (width as usize, height as usize);
+        let same_size =
+            (footage.layout.width, footage.layout.height) == (width as usize, height as usize);
         Ok(same_size.then_some(footage))
     }
 
@@ -137,9 +161,13 @@ impl<'a> Composer<'a> {
         let spec = &self.spec.layers[layer];
         let slot = &mut self.layers[layer];
         if slot.is_none() {
-            *slot = Some(Prepared { source: prepare(renderer, spec)?, placed: None });
+            *slot = Some(Prepared {
+                source: prepare(renderer, spec)?,
+                placed: None,
+            });
         }
-        slot.as_mut().ok_or_else(|| RenderError::Package("a layer was not prepared".into()))
+        slot.as_mut()
+            .ok_or_else(|| RenderError::Package("a layer was not prepared".into()))
     }
 
     /// Gives the decoders back: only a chunk that came out whole does, so that
@@ -155,21 +183,31 @@ impl<'a> Composer<'a> {
 
 fn prepare(renderer: &Renderer, layer: &Layer) -> Result<Source, RenderError> {
     let locate = |asset: &Digest| {
-        let missing = |source| RenderError::Asset { what: layer.label.clone(), source };
+        let missing = |source| RenderError::Asset {
+            what: layer.label.clone(),
+            source,
+        };
         renderer.library.locate(asset).map_err(missing)
     };
     match &layer.content {
         LayerContent::Footage { asset, from } => {
             let decoder = renderer.decoders.take(asset, &locate(asset)?, *from)?;
-            Ok(Source::Footage { asset: *asset, from: *from, decoder })
+            Ok(Source::Footage {
+                asset: *asset,
+                from: *from,
+                decoder,
+            })
         }
         LayerContent::Still { asset } => {
             let picture = renderer.pictures.still(asset, &locate(asset)?);
-            picture.map(Source::Still).map_err(|error| RenderError::draw(&layer.label, &error))
+            picture
+                .map(Source::Still)
+                .map_err(|error| RenderError::draw(&layer.label, &error))
         }
         LayerContent::Markup(markup) => {
             let text = renderer.pictures.text(markup);
-            text.map(Source::Text).map_err(|error| RenderError::draw(&layer.label, &error))
+            text.map(Source::Text)
+                .map_err(|error| RenderError::draw(&layer.label, &error))
         }
     }
 }
@@ -179,8 +217,13 @@ fn stands_still(path: &Path) -> bool {
     match path {
         Path::Rest(_) => true,
         Path::Moving(states) => {
-            let mut rectangles =
-                states.iter().filter(|state| state.opacity > 0).map(|state| State { opacity: OPAQUE, ..*state });
+            let mut rectangles = states
+                .iter()
+                .filter(|state| state.opacity > 0)
+                .map(|state| State {
+                    opacity: OPAQUE,
+                    ..*state
+                });
             let first = rectangles.next();
             rectangles.all(|rectangle| Some(rectangle) == first)
         }

@@ -26,14 +26,26 @@ struct Idle {
 impl Decoders {
     /// A decoder of `asset` (the file at `path`), if there is one already
     /// before `from` the nearest.
-    pub fn take(&self, asset: &Digest, path: &Path, from: Time) -> Result<VideoDecoder, MediaError> {
+    pub fn take(
+        &self,
+        asset: &Digest,
+        path: &Path,
+        from: Time,
+    ) -> Result<VideoDecoder, MediaError> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // How far it has to decode on, or has to go back: the least is best.
         let distance = |entry: &Idle| {
             let position = entry.decoder.position().unwrap_or_default();
-            if position <= from { (0, from - position) } else { (1, position - from) }
+            if position <= from {
+                (0, from - position)
+            } else {
+                (1, position - from)
+            }
         };
-        let matching = idle.iter().enumerate().filter(|(_, entry)| entry.asset == *asset);
+        let matching = idle
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.asset == *asset);
         if let Some((best, _)) = matching.min_by_key(|(_, entry)| distance(entry)) {
             return Ok(idle.swap_remove(best).decoder);
         }

@@ -32,7 +32,7 @@ use crate::chunk::{ChunkSpec, Part};
 use crate::cmaf::CmafError;
 use crate::media::{AssetLibrary, LibraryError, MediaError, PcmStore, VideoEncoder};
 use crate::profile::VideoProfile;
-use crate::raster::{RasterError, Rasteriser};
+use crate::raster::Rasteriser;
 
 /// Why a chunk could not be rendered.
 #[derive(Clone, Debug, Error)]
@@ -74,8 +74,11 @@ impl From<CmafError> for RenderError {
 }
 
 impl RenderError {
-    fn draw(what: &str, error: &RasterError) -> Self {
-        Self::Draw { what: what.to_owned(), message: error.to_string() }
+    fn draw(what: &str, error: &impl std::fmt::Display) -> Self {
+        Self::Draw {
+            what: what.to_owned(),
+            message: error.to_string(),
+        }
     }
 }
 
@@ -129,7 +132,9 @@ impl Renderer {
             ChunkSpec::Video(spec) => self.video(spec, shared, started, emit)?,
             ChunkSpec::Audio(spec) => self.audio(spec, emit)?,
         }
-        Ok(RenderStats { elapsed: started.elapsed() })
+        Ok(RenderStats {
+            elapsed: started.elapsed(),
+        })
     }
 
     /// The AVCDecoderConfigurationRecord of every chunk of this profile: a
@@ -139,6 +144,9 @@ impl Renderer {
         encoder.push(blend::black(profile.width, profile.height))?;
         encoder.finish()?;
         while encoder.next()?.is_some() {}
-        encoder.config().cloned().ok_or_else(|| RenderError::Package("the encoder gave no codec data".into()))
+        encoder
+            .config()
+            .cloned()
+            .ok_or_else(|| RenderError::Package("the encoder gave no codec data".into()))
     }
 }

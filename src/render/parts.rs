@@ -19,31 +19,63 @@ pub(super) struct PartCutter {
 
 impl PartCutter {
     pub fn new(ticks_per_sample: u32, first: u32, others: u32) -> Self {
-        Self { ticks_per_sample, first, others, waiting: Vec::new(), cut: 0 }
+        Self {
+            ticks_per_sample,
+            first,
+            others,
+            waiting: Vec::new(),
+            cut: 0,
+        }
     }
 
     /// Adds the next sample in decoding order, shown as sample number `index`
     /// of the chunk, and returns a part when one is full.
-    pub fn push(&mut self, data: Bytes, index: u32, sync: bool) -> Result<Option<Part>, RenderError> {
+    pub fn push(
+        &mut self,
+        data: Bytes,
+        index: u32,
+        sync: bool,
+    ) -> Result<Option<Part>, RenderError> {
         let decoded = self.cut + self.waiting.len() as u32;
         let offset = (i64::from(index) - i64::from(decoded)) * i64::from(self.ticks_per_sample);
-        let composition_offset = i32::try_from(offset).map_err(|_| RenderError::Package(format!("offset {offset}")))?;
-        self.waiting.push(Sample { data, duration: self.ticks_per_sample, composition_offset, sync });
-        let full = if self.cut == 0 { self.first } else { self.others };
-        if self.waiting.len() as u32 >= full { self.take() } else { Ok(None) }
+        let composition_offset =
+            i32::try_from(offset).map_err(|_| RenderError::Package(format!("offset {offset}")))?;
+        self.waiting.push(Sample {
+            data,
+            duration: self.ticks_per_sample,
+            composition_offset,
+            sync,
+        });
+        let full = if self.cut == 0 {
+            self.first
+        } else {
+            self.others
+        };
+        if self.waiting.len() as u32 >= full {
+            self.take()
+        } else {
+            Ok(None)
+        }
     }
 
     /// What is left as the last part, if anything is.
     pub fn take(&mut self) -> Result<Option<Part>, RenderError> {
-        let Some(first) = self.waiting.first() else { return Ok(None) };
+        let Some(first) = self.waiting.first() else {
+            return Ok(None);
+        };
         let independent = first.sync;
         let decode_time = u64::from(self.cut) * u64::from(self.ticks_per_sample);
         let data = cmaf::fragment(decode_time, self.cut + 1, &self.waiting)?;
         let samples = self.waiting.len() as u32;
         self.cut += samples;
         self.waiting.clear();
-        let bytes = u32::try_from(data.len()).map_err(|_| RenderError::Package("a part over 4 GB".into()))?;
-        let meta = PartMeta { bytes, ticks: samples * self.ticks_per_sample, independent };
+        let bytes = u32::try_from(data.len())
+            .map_err(|_| RenderError::Package("a part over 4 GB".into()))?;
+        let meta = PartMeta {
+            bytes,
+            ticks: samples * self.ticks_per_sample,
+            independent,
+        };
         Ok(Some(Part { meta, data }))
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::digest::Digest;
-use crate::raster::{self, RasterError, RasterRequest, Rasteriser};
+use crate::raster::{PictureError, RasterError, RasterRequest, Rasteriser, read_picture};
 use crate::render::picture::Picture;
 use crate::timeline::Markup;
 
@@ -42,11 +42,14 @@ struct Entry<T> {
 
 impl Pictures {
     pub fn new(rasteriser: Arc<Rasteriser>) -> Self {
-        Self { rasteriser, kept: Mutex::default() }
+        Self {
+            rasteriser,
+            kept: Mutex::default(),
+        }
     }
 
     /// The still picture of these bytes, which are in the file at `path`.
-    pub fn still(&self, asset: &Digest, path: &Path) -> Result<Arc<Picture>, RasterError> {
+    pub fn still(&self, asset: &Digest, path: &Path) -> Result<Arc<Picture>, PictureError> {
         let mut kept = self.kept();
         let now = kept.tick();
         if let Some(entry) = kept.stills.get_mut(asset) {
@@ -54,9 +57,17 @@ impl Pictures {
             return Ok(Arc::clone(&entry.value));
         }
         drop(kept);
-        let sprite = raster::image::decode(path)?;
-        let picture = Arc::new(Picture::from_rgba(sprite.width as usize, sprite.height as usize, &sprite.rgba));
-        let entry = Entry { value: Arc::clone(&picture), bytes: picture.bytes(), used: now };
+        let sprite = read_picture(path)?;
+        let picture = Arc::new(Picture::from_rgba(
+            sprite.width() as usize,
+            sprite.height() as usize,
+            sprite.rgba(),
+        ));
+        let entry = Entry {
+            value: Arc::clone(&picture),
+            bytes: picture.bytes(),
+            used: now,
+        };
         let mut kept = self.kept();
         kept.bytes += entry.bytes;
         kept.bytes -= kept.stills.insert(*asset, entry).map_or(0, |old| old.bytes);
@@ -74,22 +85,36 @@ impl Pictures {
         }
         drop(kept);
         let sprite = self.rasteriser.render(&RasterRequest {
-            html: &markup.html,
-            css: &markup.css,
+            html: markup.html.clone(),
+            css: markup.css.clone(),
             width: markup.width,
             height: markup.height,
-            fonts: &markup.fonts,
+            fonts: markup.fonts.clone(),
         })?;
-        let text = sprite.trim().map(|(x, y, ink)| Text {
-            picture: Arc::new(Picture::from_rgba(ink.width as usize, ink.height as usize, &ink.rgba)),
-            offset: (x, y),
-            size: (markup.width, markup.height),
+        let text = sprite.ink().is_some().then(|| {
+            let (x, y, ink) = sprite.trim();
+            let picture =
+                Picture::from_rgba(ink.width() as usize, ink.height() as usize, ink.rgba());
+            Text {
+                picture: Arc::new(picture),
+                offset: (x, y),
+                size: (markup.width, markup.height),
+            }
         });
-        let bytes = text.as_ref().map_or(0, |text| text.picture.bytes()) + markup.html.len() + markup.css.len();
-        let entry = Entry { value: text.clone(), bytes, used: now };
+        let bytes = text.as_ref().map_or(0, |text| text.picture.bytes())
+            + markup.html.len()
+            + markup.css.len();
+        let entry = Entry {
+            value: text.clone(),
+            bytes,
+            used: now,
+        };
         let mut kept = self.kept();
         kept.bytes += entry.bytes;
-        kept.bytes -= kept.texts.insert(markup.clone(), entry).map_or(0, |old| old.bytes);
+        kept.bytes -= kept
+            .texts
+            .insert(markup.clone(), entry)
+            .map_or(0, |old| old.bytes);
         kept.trim();
         Ok(text)
     }
@@ -109,10 +134,20 @@ impl Kept {
     /// Forgets what was longest unused until the rest fits.
     fn trim(&mut self) {
         while self.bytes > BUDGET_BYTES {
-            let still = self.stills.iter().min_by_key(|(_, entry)| entry.used).map(|(key, entry)| (*key, entry.used));
-            let text = self.texts.iter().min_by_key(|(_, entry)| entry.used).map(|(key, entry)| (key.clone(), entry.used));
+            let still = self
+                .stills
+                .iter()
+                .min_by_key(|(_, entry)| entry.used)
+                .map(|(key, entry)| (*key, entry.used));
+            let text = self
+                .texts
+                .iter()
+                .min_by_key(|(_, entry)| entry.used)
+                .map(|(key, entry)| (key.clone(), entry.used));
             let freed = match (still, text) {
-                (Some((key, used)), text) if text.as_ref().is_none_or(|(_, other)| used <= *other) => {
+                (Some((key, used)), text)
+                    if text.as_ref().is_none_or(|(_, other)| used <= *other) =>
+                {
                     self.stills.remove(&key).map(|entry| entry.bytes)
                 }
                 (_, Some((key, _))) => self.texts.remove(&key).map(|entry| entry.bytes),

@@ -44,7 +44,12 @@ impl RenderPool {
     /// Starts `threads` (at least one) threads.
     pub fn start(renderer: Renderer, threads: usize) -> std::io::Result<Self> {
         let (renderer, queue) = (Arc::new(renderer), Arc::new(Queue::new(MAX_WAITING)));
-        let mut pool = Self { renderer, queue, busy: Arc::default(), threads: Vec::new() };
+        let mut pool = Self {
+            renderer,
+            queue,
+            busy: Arc::default(),
+            threads: Vec::new(),
+        };
         for index in 0..threads.max(1) {
             let (renderer, queue) = (Arc::clone(&pool.renderer), Arc::clone(&pool.queue));
             let busy = Arc::clone(&pool.busy);
@@ -55,14 +60,20 @@ impl RenderPool {
                     busy.fetch_sub(1, Ordering::Relaxed);
                 }
             };
-            pool.threads.push(std::thread::Builder::new().name(format!("render-{index}")).spawn(work)?);
+            pool.threads.push(
+                std::thread::Builder::new()
+                    .name(format!("render-{index}"))
+                    .spawn(work)?,
+            );
         }
         Ok(pool)
     }
 
     /// Queues a chunk; a job that finds no room is dropped with its sink.
     pub fn submit(&self, priority: Priority, job: Job) -> Result<(), QueueFull> {
-        self.queue.push(job.spec.key(), priority, job).map_err(|(_, full)| full)
+        self.queue
+            .push(job.spec.key(), priority, job)
+            .map_err(|(_, full)| full)
     }
 
     /// Makes a waiting chunk at least this urgent.
@@ -77,7 +88,11 @@ impl RenderPool {
 
     /// How many chunks wait, how many threads render and how many there are.
     pub fn load(&self) -> (usize, usize, usize) {
-        (self.queue.len(), self.busy.load(Ordering::Relaxed), self.threads.len())
+        (
+            self.queue.len(),
+            self.busy.load(Ordering::Relaxed),
+            self.threads.len(),
+        )
     }
 }
 
@@ -85,11 +100,17 @@ fn run(renderer: &Renderer, mut job: Job) {
     let Job { spec, shared, sink } = &mut job;
     let mut emit = |part| sink.part(part);
     // A bug in drawing one chunk must not take a render thread with it.
-    let rendered = catch_unwind(AssertUnwindSafe(|| renderer.render(spec, *shared, &mut emit)));
+    let rendered = catch_unwind(AssertUnwindSafe(|| {
+        renderer.render(spec, *shared, &mut emit)
+    }));
     let outcome = rendered.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
-        let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(RenderError::Package(format!("the renderer panicked: {}", message.unwrap_or_default())))
+        let message =
+            message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(RenderError::Package(format!(
+            "the renderer panicked: {}",
+            message.unwrap_or_default()
+        )))
     });
     job.sink.done(outcome);
 }

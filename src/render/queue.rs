@@ -45,8 +45,16 @@ struct Waiting<T> {
 
 impl<T> Queue<T> {
     pub fn new(limit: usize) -> Self {
-        let state = State { waiting: Vec::new(), arrivals: 0, closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new(), limit }
+        let state = State {
+            waiting: Vec::new(),
+            arrivals: 0,
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            limit,
+        }
     }
 
     /// Adds work, or gives it back when the queue is full or closed.
@@ -58,7 +66,12 @@ impl<T> Queue<T> {
         }
         state.arrivals += 1;
         let arrival = state.arrivals;
-        state.waiting.push(Waiting { key, priority, arrival, work });
+        state.waiting.push(Waiting {
+            key,
+            priority,
+            arrival,
+            work,
+        });
         drop(state);
         self.changed.notify_one();
         Ok(())
@@ -67,7 +80,11 @@ impl<T> Queue<T> {
     /// Makes waiting work at least this urgent.
     pub fn promote(&self, key: &ChunkKey, priority: Priority) {
         let mut state = self.lock();
-        for waiting in state.waiting.iter_mut().filter(|waiting| waiting.key == *key) {
+        for waiting in state
+            .waiting
+            .iter_mut()
+            .filter(|waiting| waiting.key == *key)
+        {
             waiting.priority = waiting.priority.max(priority);
         }
     }
@@ -84,7 +101,10 @@ impl<T> Queue<T> {
             if let Some(next) = next {
                 return Some(state.waiting.swap_remove(next).work);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -120,21 +140,33 @@ mod tests {
 
     fn queue(entries: &[(u8, Priority)]) -> Queue<u8> {
         let queue = Queue::new(10);
-        entries.iter().for_each(|(n, priority)| queue.push(key(*n), *priority, *n).expect("room"));
+        entries
+            .iter()
+            .for_each(|(n, priority)| queue.push(key(*n), *priority, *n).expect("room"));
         queue
     }
 
     #[test]
     fn the_most_urgent_comes_first_and_of_those_the_oldest() {
         use Priority::{Batch, LookAhead, Viewer};
-        let queue = queue(&[(1, Batch), (2, Viewer), (3, LookAhead), (4, Viewer), (5, Batch)]);
+        let queue = queue(&[
+            (1, Batch),
+            (2, Viewer),
+            (3, LookAhead),
+            (4, Viewer),
+            (5, Batch),
+        ]);
         let order: Vec<u8> = (0..5).filter_map(|_| queue.pop()).collect();
         assert_eq!(order, [2, 4, 3, 1, 5]);
     }
 
     #[test]
     fn waiting_work_can_become_more_urgent_but_not_less() {
-        let queue = queue(&[(1, Priority::Viewer), (2, Priority::Batch), (3, Priority::LookAhead)]);
+        let queue = queue(&[
+            (1, Priority::Viewer),
+            (2, Priority::Batch),
+            (3, Priority::LookAhead),
+        ]);
         queue.promote(&key(2), Priority::Viewer);
         queue.promote(&key(1), Priority::Batch);
         let order: Vec<u8> = (0..3).filter_map(|_| queue.pop()).collect();
@@ -145,7 +177,10 @@ mod tests {
     fn a_full_queue_gives_the_work_back() {
         let queue = Queue::new(1);
         queue.push(key(1), Priority::Batch, 1).expect("room");
-        assert_eq!(queue.push(key(2), Priority::Viewer, 2), Err((2, QueueFull(1))));
+        assert_eq!(
+            queue.push(key(2), Priority::Viewer, 2),
+            Err((2, QueueFull(1)))
+        );
     }
 
     #[test]

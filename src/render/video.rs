@@ -20,8 +20,11 @@ impl Renderer {
     ) -> Result<(), RenderError> {
         let profile = &spec.profile;
         let mut encoder = VideoEncoder::new(profile)?;
-        let cutter =
-            PartCutter::new(profile.rate.ticks_per_frame(), profile.first_part_frames(), profile.part_frames());
+        let cutter = PartCutter::new(
+            profile.rate.ticks_per_frame(),
+            profile.first_part_frames(),
+            profile.part_frames(),
+        );
         let mut out = Output { cutter, emit };
         let mut composer = Composer::new(self, spec);
         let mut below = self.below(spec, shared);
@@ -30,7 +33,10 @@ impl Renderer {
                 return Err(RenderError::Deadline(CHUNK_DEADLINE));
             }
             let frame = below.frame(&mut composer, index)?;
-            encoder.push(frame)?.into_iter().try_for_each(|frame| out.encoded(frame))?;
+            encoder
+                .push(frame)?
+                .into_iter()
+                .try_for_each(|frame| out.encoded(frame))?;
         }
         encoder.finish()?;
         while let Some(frame) = encoder.next()? {
@@ -48,9 +54,17 @@ impl Renderer {
             return Below::Own;
         }
         // The lower layers are a picture of their own, so they have an identity.
-        let base = VideoSpec { layers: spec.layers[..count].to_vec(), ..spec.clone() };
-        let frame_bytes = Frame::filled(spec.profile.width, spec.profile.height, [0; 3]).data.len();
-        match self.bases.join(ChunkSpec::Video(base).key(), spec.frames, frame_bytes) {
+        let base = VideoSpec {
+            layers: spec.layers[..count].to_vec(),
+            ..spec.clone()
+        };
+        let frame_bytes = Frame::filled(spec.profile.width, spec.profile.height, [0; 3])
+            .data
+            .len();
+        match self
+            .bases
+            .join(ChunkSpec::Video(base).key(), spec.frames, frame_bytes)
+        {
             Role::Lead(lead) => Below::Leading(lead, count),
             Role::Follow(base) => Below::Following(base, count),
             Role::Alone => Below::Own,
@@ -117,7 +131,9 @@ impl Output<'_> {
         if encoded == frames {
             Ok(())
         } else {
-            Err(RenderError::Package(format!("{encoded} frames came out of {frames}")))
+            Err(RenderError::Package(format!(
+                "{encoded} frames came out of {frames}"
+            )))
         }
     }
 }

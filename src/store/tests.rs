@@ -491,6 +491,9 @@ fn victim() {
                 for seed in (start + worker..).step_by(2) {
                     put(store, seed);
                     println!("\ndurable {seed}");
+                    let name = seed.to_string();
+                    store.put_small(&name, name.as_bytes()).unwrap();
+                    println!("\nsmall {seed}");
                     if seed % 5 == worker {
                         println!("\nremoving {seed}");
                         store.remove(&key(seed)).unwrap();
@@ -507,6 +510,7 @@ fn whatever_was_acknowledged_survives_sudden_death() {
     let dir = TempDir::new().unwrap();
     // What each seed ever acknowledged is now: there, gone, or being removed when it died.
     let mut fate: HashMap<u64, &str> = HashMap::new();
+    let mut small: Vec<u64> = Vec::new();
     for round in 0..20_u64 {
         let mut child = Command::new(env::current_exe().unwrap())
             .args([
@@ -529,13 +533,13 @@ fn whatever_was_acknowledged_survives_sudden_death() {
                 continue;
             };
             let Ok(seed) = seed.parse() else { continue };
-            let now = match word {
-                "durable" => "there",
-                "removing" => "either",
-                "removed" => "gone",
+            match word {
+                "durable" => drop(fate.insert(seed, "there")),
+                "removing" => drop(fate.insert(seed, "either")),
+                "removed" => drop(fate.insert(seed, "gone")),
+                "small" => small.push(seed),
                 _ => continue,
-            };
-            fate.insert(seed, now);
+            }
             heard += 1;
             if heard == words {
                 child.kill().unwrap();
@@ -546,6 +550,11 @@ fn whatever_was_acknowledged_survives_sudden_death() {
 
         let (store, report) = open(&dir);
         assert!(!report.index_rebuilt, "round {round}: {report:?}");
+        for seed in &small {
+            let name = seed.to_string();
+            let value = store.get_small(&name).unwrap();
+            assert_eq!(value.as_deref(), Some(name.as_bytes()), "round {round}");
+        }
         for (&seed, now) in &fate {
             match *now {
                 "there" => assert_hit(&store, seed),

@@ -75,10 +75,34 @@ impl Fade {
     pub const LENGTH: Time = Time::from_seconds(1);
 
     pub(super) const NAMED: [(&'static str, Self); 4] = [
-        ("none", Self { fade_in: false, fade_out: false }),
-        ("fadeIn", Self { fade_in: true, fade_out: false }),
-        ("fadeOut", Self { fade_in: false, fade_out: true }),
-        ("fadeInFadeOut", Self { fade_in: true, fade_out: true }),
+        (
+            "none",
+            Self {
+                fade_in: false,
+                fade_out: false,
+            },
+        ),
+        (
+            "fadeIn",
+            Self {
+                fade_in: true,
+                fade_out: false,
+            },
+        ),
+        (
+            "fadeOut",
+            Self {
+                fade_in: false,
+                fade_out: true,
+            },
+        ),
+        (
+            "fadeInFadeOut",
+            Self {
+                fade_in: true,
+                fade_out: true,
+            },
+        ),
     ];
 }
 
@@ -89,23 +113,43 @@ const KINDS: &str = "video, image, audio, html, rich-text or text";
 const MAX_SECONDS: f64 = 86_400.0;
 
 /// Reads an asset; `frame` is the output's size, which text fills by default.
-pub(super) fn read(cursor: &Cursor, frame: (u32, u32), warnings: &mut Vec<Warning>) -> Result<Asset, EditError> {
+pub(super) fn read(
+    cursor: &Cursor,
+    frame: (u32, u32),
+    warnings: &mut Vec<Warning>,
+) -> Result<Asset, EditError> {
     let object = cursor.object()?;
     let kind = object.need("type", KINDS)?;
     let asset = match kind.value.as_str() {
         Some("video") => {
             let (src, trim) = (source(&object)?, trim(&object)?);
-            Asset::Video { src, trim, volume: object.number("volume", 0.0..=1.0, 1.0)? }
+            Asset::Video {
+                src,
+                trim,
+                volume: object.number("volume", 0.0..=1.0, 1.0)?,
+            }
         }
-        Some("image") => Asset::Image { src: source(&object)? },
+        Some("image") => Asset::Image {
+            src: source(&object)?,
+        },
         Some("audio") => {
             let (src, trim) = (source(&object)?, trim(&object)?);
             let volume = object.number("volume", 0.0..=1.0, 1.0)?;
-            Asset::Audio { src, trim, volume, fade: object.choice("effect", &Fade::NAMED, Fade::default())? }
+            Asset::Audio {
+                src,
+                trim,
+                volume,
+                fade: object.choice("effect", &Fade::NAMED, Fade::default())?,
+            }
         }
         Some(kind @ ("rich-text" | "text" | "html")) => {
             let at = |error: FieldError| {
-                EditError::new(Pointer::from(error.pointer.as_str()), error.value, error.expected).within(&cursor.pointer)
+                EditError::new(
+                    Pointer::from(error.pointer.as_str()),
+                    error.value,
+                    error.expected,
+                )
+                .within(&cursor.pointer)
             };
             let text = match kind {
                 "rich-text" => RichText::from_value(cursor.value),
@@ -116,7 +160,10 @@ pub(super) fn read(cursor: &Cursor, frame: (u32, u32), warnings: &mut Vec<Warnin
                 }
             };
             let text = text.map_err(at)?;
-            let note = |message: &String| Warning { pointer: cursor.pointer.clone(), message: message.clone() };
+            let note = |message: &String| Warning {
+                pointer: cursor.pointer.clone(),
+                message: message.clone(),
+            };
             warnings.extend(text.notes.iter().map(note));
             let markup = text.to_markup(frame);
             return Ok(Asset::Text(Box::new(text), markup));
@@ -137,9 +184,13 @@ pub(super) fn seconds(
     name: &str,
     range: std::ops::RangeInclusive<f64>,
 ) -> Result<Option<Time>, EditError> {
-    let Some(cursor) = object.get(name) else { return Ok(None) };
+    let Some(cursor) = object.get(name) else {
+        return Ok(None);
+    };
     let seconds = cursor.number(&range)?;
-    Time::from_decimal_seconds(seconds).map(Some).ok_or_else(|| cursor.error("a number of seconds"))
+    Time::from_decimal_seconds(seconds)
+        .map(Some)
+        .ok_or_else(|| cursor.error("a number of seconds"))
 }
 
 /// Reads `src`: a path inside the assets folder.
@@ -148,11 +199,17 @@ pub(super) fn source(object: &Object) -> Result<Source, EditError> {
     let cursor = object.need("src", ALLOWED)?;
     let path = cursor.text(1000)?;
     let parts = Path::new(path).components().collect::<Vec<_>>();
-    let inside = !parts.is_empty() && parts.iter().all(|part| matches!(part, Component::Normal(_)));
+    let inside = !parts.is_empty()
+        && parts
+            .iter()
+            .all(|part| matches!(part, Component::Normal(_)));
     if !inside || path.contains("://") || path.contains('\0') {
         return Err(cursor.error(ALLOWED));
     }
-    Ok(Source { path: path.to_owned(), pointer: cursor.pointer.clone() })
+    Ok(Source {
+        path: path.to_owned(),
+        pointer: cursor.pointer.clone(),
+    })
 }
 
 #[cfg(test)]
@@ -167,7 +224,16 @@ mod tests {
 
     #[test]
     fn a_source_stays_inside_the_assets_folder() {
-        for path in ["", "/etc/passwd", "../secret", "media/../../x", "https://example.com/a.mp4", "file:///x", "./a", "a\0b"] {
+        for path in [
+            "",
+            "/etc/passwd",
+            "../secret",
+            "media/../../x",
+            "https://example.com/a.mp4",
+            "file:///x",
+            "./a",
+            "a\0b",
+        ] {
             let error = asset(json!({"type": "image", "src": path})).expect_err(path);
             assert!(error.contains("/src"), "{error}");
         }
@@ -177,13 +243,24 @@ mod tests {
     #[test]
     fn a_kind_that_is_not_known_is_refused_by_name() {
         let error = asset(json!({"type": "text-to-image"})).expect_err("unknown");
-        assert_eq!(error, format!("/type: \"text-to-image\" is not allowed: expected {KINDS}"));
-        assert!(asset(json!({"src": "a.png"})).expect_err("missing").starts_with("/type: nothing"));
+        assert_eq!(
+            error,
+            format!("/type: \"text-to-image\" is not allowed: expected {KINDS}")
+        );
+        assert!(
+            asset(json!({"src": "a.png"}))
+                .expect_err("missing")
+                .starts_with("/type: nothing")
+        );
     }
 
     #[test]
     fn numbers_out_of_range_are_refused() {
-        let error = asset(json!({"type": "video", "src": "a.mp4", "trim": -1})).expect_err("negative");
-        assert_eq!(error, "/trim: -1 is not allowed: expected a number from 0 to 86400");
+        let error =
+            asset(json!({"type": "video", "src": "a.mp4", "trim": -1})).expect_err("negative");
+        assert_eq!(
+            error,
+            "/trim: -1 is not allowed: expected a number from 0 to 86400"
+        );
     }
 }

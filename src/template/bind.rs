@@ -103,7 +103,12 @@ pub fn bind(
     warnings: &mut Vec<Warning>,
 ) -> Result<Timeline, EditError> {
     let spans = schedule(edit, assets)?;
-    let end = spans.iter().flatten().map(|span| span.start + span.length).max().unwrap_or_default();
+    let end = spans
+        .iter()
+        .flatten()
+        .map(|span| span.start + span.length)
+        .max()
+        .unwrap_or_default();
     let frames = edit.video.rate.frame_at_or_after(end);
     let mut timeline = Timeline {
         video: edit.video.clone(),
@@ -117,7 +122,15 @@ pub fn bind(
     // track a later clip lies above the ones before it.
     for (clips, spans) in edit.tracks.iter().zip(&spans).rev() {
         for (clip, span) in clips.iter().zip(spans) {
-            place(clip, *span, assets, fonts, is_dynamic(&clip.pointer), &mut timeline, warnings)?;
+            place(
+                clip,
+                *span,
+                assets,
+                fonts,
+                is_dynamic(&clip.pointer),
+                &mut timeline,
+                warnings,
+            )?;
         }
     }
     if let Some(soundtrack) = &edit.soundtrack {
@@ -164,26 +177,48 @@ fn schedule(edit: &Edit, assets: &Assets) -> Result<Vec<Vec<Span>>, EditError> {
             .collect()
     };
     let first = end_of(None)?;
-    let end = first.iter().flatten().map(|span| span.start + span.length).max().unwrap_or_default();
+    let end = first
+        .iter()
+        .flatten()
+        .map(|span| span.start + span.length)
+        .max()
+        .unwrap_or_default();
     if end <= Time::ZERO {
         let tracks = Pointer::from("/timeline/tracks");
-        return Err(EditError::new(tracks, "a timeline of no length", "a clip whose length is a number or auto"));
+        return Err(EditError::new(
+            tracks,
+            "a timeline of no length",
+            "a clip whose length is a number or auto",
+        ));
     }
     if end > MAX_DURATION {
         let tracks = Pointer::from("/timeline/tracks");
-        return Err(EditError::new(tracks, format!("a timeline of {end}"), format!("at most {MAX_DURATION}")));
+        return Err(EditError::new(
+            tracks,
+            format!("a timeline of {end}"),
+            format!("at most {MAX_DURATION}"),
+        ));
     }
     let spans = end_of(Some(end))?;
     for (clip, span) in edit.tracks.iter().flatten().zip(spans.iter().flatten()) {
         if span.length <= Time::ZERO {
             let found = format!("a clip of {}", span.length);
-            return Err(EditError::new(clip.pointer.member("length"), found, "a clip that lasts longer than nothing"));
+            return Err(EditError::new(
+                clip.pointer.member("length"),
+                found,
+                "a clip that lasts longer than nothing",
+            ));
         }
     }
     Ok(spans)
 }
 
-fn span(clip: &Clip, previous: Time, end: Option<Time>, assets: &Assets) -> Result<Span, EditError> {
+fn span(
+    clip: &Clip,
+    previous: Time,
+    end: Option<Time>,
+    assets: &Assets,
+) -> Result<Span, EditError> {
     let start = match clip.start {
         Start::At(time) => time,
         Start::Auto => previous,
@@ -191,10 +226,17 @@ fn span(clip: &Clip, previous: Time, end: Option<Time>, assets: &Assets) -> Resu
     let available = match &clip.asset {
         Asset::Text(..) | Asset::Card(_) => None,
         Asset::Video { src, trim, .. } | Asset::Audio { src, trim, .. } => {
-            let left = info(src, assets)?.kind.duration().map(|duration| duration - *trim);
+            let left = info(src, assets)?
+                .kind
+                .duration()
+                .map(|duration| duration - *trim);
             if left.is_some_and(|left| left <= Time::ZERO) {
                 let place = clip.pointer.member("asset").member("trim");
-                return Err(EditError::new(place, trim, "less than the asset's duration"));
+                return Err(EditError::new(
+                    place,
+                    trim,
+                    "less than the asset's duration",
+                ));
             }
             left
         }
@@ -234,27 +276,63 @@ fn place(
     let (name, content) = match &clip.asset {
         Asset::Video { src, trim, volume } => {
             let AssetInfo { digest, kind } = info(src, assets)?;
-            let AssetKind::Video { size, sound, duration } = *kind else { return Err(wrong_kind(src, kind, "a video")) };
+            let AssetKind::Video {
+                size,
+                sound,
+                duration,
+            } = *kind
+            else {
+                return Err(wrong_kind(src, kind, "a video"));
+            };
             if span.length > duration - *trim {
                 warnings.push(Warning {
                     pointer: clip.pointer.clone(),
-                    message: format!("lasts {}, but its video only {}: the last picture is held", span.length, duration - *trim),
+                    message: format!(
+                        "lasts {}, but its video only {}: the last picture is held",
+                        span.length,
+                        duration - *trim
+                    ),
                 });
             }
             if sound && *volume > 0.0 {
-                timeline.voices.push(voice(src, *digest, *trim, *volume, Fade::default()));
+                timeline
+                    .voices
+                    .push(voice(src, *digest, *trim, *volume, Fade::default()));
             }
             let name = format!("video {}", file_name(src));
-            (name, Content::Footage { asset: *digest, size, trim: *trim })
+            (
+                name,
+                Content::Footage {
+                    asset: *digest,
+                    size,
+                    trim: *trim,
+                },
+            )
         }
         Asset::Image { src } => {
             let AssetInfo { digest, kind } = info(src, assets)?;
-            let AssetKind::Image { size, opaque } = *kind else { return Err(wrong_kind(src, kind, "a picture")) };
-            (format!("image {}", file_name(src)), Content::Still { asset: *digest, size, opaque })
+            let AssetKind::Image { size, opaque } = *kind else {
+                return Err(wrong_kind(src, kind, "a picture"));
+            };
+            (
+                format!("image {}", file_name(src)),
+                Content::Still {
+                    asset: *digest,
+                    size,
+                    opaque,
+                },
+            )
         }
-        Asset::Audio { src, trim, volume, fade } => {
+        Asset::Audio {
+            src,
+            trim,
+            volume,
+            fade,
+        } => {
             let (info, _) = sounding(src, assets)?;
-            timeline.voices.push(voice(src, info.digest, *trim, *volume, *fade));
+            timeline
+                .voices
+                .push(voice(src, info.digest, *trim, *volume, *fade));
             return Ok(());
         }
         Asset::Text(_, markup) | Asset::Card(markup) => {
@@ -263,10 +341,19 @@ fn place(
                 _ => fonts.for_card(markup),
             };
             let pointer = clip.pointer.member("asset");
-            warnings.extend(choice.warnings.into_iter().map(|message| Warning { pointer: pointer.clone(), message }));
+            warnings.extend(choice.warnings.into_iter().map(|message| Warning {
+                pointer: pointer.clone(),
+                message,
+            }));
             let (html, css) = (markup.html.clone(), markup.css.clone());
             let (width, height) = (markup.width, markup.height);
-            let markup = timeline::Markup { html, css, width, height, fonts: choice.fonts };
+            let markup = timeline::Markup {
+                html,
+                css,
+                width,
+                height,
+                fonts: choice.fonts,
+            };
             ("text".to_owned(), Content::Markup(markup))
         }
     };
@@ -286,15 +373,24 @@ fn fade(on: bool) -> Time {
 }
 
 fn info<'a>(src: &Source, assets: &'a Assets) -> Result<&'a AssetInfo, EditError> {
-    assets
-        .get(&src.path)
-        .ok_or_else(|| EditError::new(src.pointer.clone(), format!("{:?}", src.path), "a file that is there"))
+    assets.get(&src.path).ok_or_else(|| {
+        EditError::new(
+            src.pointer.clone(),
+            format!("{:?}", src.path),
+            "a file that is there",
+        )
+    })
 }
 
 fn sounding<'a>(src: &Source, assets: &'a Assets) -> Result<(&'a AssetInfo, Time), EditError> {
     let info = info(src, assets)?;
     match info.kind {
-        AssetKind::Audio { duration } | AssetKind::Video { duration, sound: true, .. } => Ok((info, duration)),
+        AssetKind::Audio { duration }
+        | AssetKind::Video {
+            duration,
+            sound: true,
+            ..
+        } => Ok((info, duration)),
         AssetKind::Video { sound: false, .. } | AssetKind::Image { .. } => {
             Err(wrong_kind(src, &info.kind, "a file with sound"))
         }
@@ -302,7 +398,11 @@ fn sounding<'a>(src: &Source, assets: &'a Assets) -> Result<(&'a AssetInfo, Time
 }
 
 fn wrong_kind(src: &Source, kind: &AssetKind, wanted: &str) -> EditError {
-    EditError::new(src.pointer.clone(), format!("{:?} ({})", src.path, kind.name()), wanted)
+    EditError::new(
+        src.pointer.clone(),
+        format!("{:?} ({})", src.path, kind.name()),
+        wanted,
+    )
 }
 
 fn file_name(src: &Source) -> &str {
@@ -319,7 +419,10 @@ mod tests {
 
     impl FontBook for NoFonts {
         fn for_text(&self, _: &RichText) -> FontChoice {
-            FontChoice { fonts: vec![], warnings: vec!["no glyph".into()] }
+            FontChoice {
+                fonts: vec![],
+                warnings: vec!["no glyph".into()],
+            }
         }
 
         fn for_card(&self, _: &Markup) -> FontChoice {
@@ -328,12 +431,33 @@ mod tests {
     }
 
     fn assets() -> Assets {
-        let info = |kind| AssetInfo { digest: Digest::of(b"x"), kind };
+        let info = |kind| AssetInfo {
+            digest: Digest::of(b"x"),
+            kind,
+        };
         let seconds = Time::from_seconds;
         BTreeMap::from([
-            ("v.mp4".into(), info(AssetKind::Video { size: (640, 360), duration: seconds(10), sound: true })),
-            ("i.png".into(), info(AssetKind::Image { size: (100, 100), opaque: true })),
-            ("a.wav".into(), info(AssetKind::Audio { duration: seconds(4) })),
+            (
+                "v.mp4".into(),
+                info(AssetKind::Video {
+                    size: (640, 360),
+                    duration: seconds(10),
+                    sound: true,
+                }),
+            ),
+            (
+                "i.png".into(),
+                info(AssetKind::Image {
+                    size: (100, 100),
+                    opaque: true,
+                }),
+            ),
+            (
+                "a.wav".into(),
+                info(AssetKind::Audio {
+                    duration: seconds(4),
+                }),
+            ),
         ])
     }
 
@@ -341,7 +465,8 @@ mod tests {
         let document = json!({"timeline": {"tracks": tracks}, "output": {"format": "mp4", "resolution": "hd"}});
         let mut warnings = Vec::new();
         let edit = Edit::read(&document, &mut warnings).map_err(|error| error.to_string())?;
-        bind(&edit, &assets(), &NoFonts, &|_| false, &mut warnings).map_err(|error| error.to_string())
+        bind(&edit, &assets(), &NoFonts, &|_| false, &mut warnings)
+            .map_err(|error| error.to_string())
     }
 
     fn clip(src: &str, start: Value, length: Value) -> Value {
@@ -360,9 +485,20 @@ mod tests {
             {"clips": [clip("i.png", json!("auto"), json!("auto")), clip("v.mp4", json!("auto"), json!("auto"))]},
         ]))
         .expect("binds");
-        let spans: Vec<_> = timeline.layers.iter().map(|clip| (clip.start, clip.length)).collect();
+        let spans: Vec<_> = timeline
+            .layers
+            .iter()
+            .map(|clip| (clip.start, clip.length))
+            .collect();
         let seconds = Time::from_seconds;
-        assert_eq!(spans, [(seconds(0), seconds(3)), (seconds(3), seconds(10)), (seconds(0), seconds(13))]);
+        assert_eq!(
+            spans,
+            [
+                (seconds(0), seconds(3)),
+                (seconds(3), seconds(10)),
+                (seconds(0), seconds(13))
+            ]
+        );
         assert_eq!(timeline.duration(), seconds(13));
         assert_eq!(timeline.voices.len(), 1, "the video's sound");
     }
@@ -381,14 +517,38 @@ mod tests {
     #[test]
     fn what_cannot_be_bound_is_named() {
         for (tracks, part) in [
-            (json!([{"clips": [clip("none.png", json!(0), json!(1))]}]), "/timeline/tracks/0/clips/0/asset/src: \"none.png\""),
-            (json!([{"clips": [clip("i.png", json!(0), json!("end"))]}]), "a timeline of no length"),
-            (json!([{"clips": [clip("i.png", json!(0), json!(1)), clip("i.png", json!(5), json!("end"))]}]), "/1/length: a clip of"),
-            (json!([{"clips": [clip("i.png", json!(14000), json!(14000))]}]), "at most 14400s"),
-            (json!([{"clips": [{"asset": {"type": "video", "src": "i.png"}, "start": 0, "length": 1}]}]), "(a picture) is not allowed: expected a video"),
-            (json!([{"clips": [{"asset": {"type": "image", "src": "v.mp4"}, "start": 0, "length": 1}]}]), "(a video) is not allowed: expected a picture"),
-            (json!([{"clips": [{"asset": {"type": "audio", "src": "i.png"}, "start": 0, "length": 1}]}]), "a file with sound"),
-            (json!([{"clips": [{"asset": {"type": "video", "src": "v.mp4", "trim": 10}, "start": 0, "length": 1}]}]), "/asset/trim: 10s"),
+            (
+                json!([{"clips": [clip("none.png", json!(0), json!(1))]}]),
+                "/timeline/tracks/0/clips/0/asset/src: \"none.png\"",
+            ),
+            (
+                json!([{"clips": [clip("i.png", json!(0), json!("end"))]}]),
+                "a timeline of no length",
+            ),
+            (
+                json!([{"clips": [clip("i.png", json!(0), json!(1)), clip("i.png", json!(5), json!("end"))]}]),
+                "/1/length: a clip of",
+            ),
+            (
+                json!([{"clips": [clip("i.png", json!(14000), json!(14000))]}]),
+                "at most 14400s",
+            ),
+            (
+                json!([{"clips": [{"asset": {"type": "video", "src": "i.png"}, "start": 0, "length": 1}]}]),
+                "(a picture) is not allowed: expected a video",
+            ),
+            (
+                json!([{"clips": [{"asset": {"type": "image", "src": "v.mp4"}, "start": 0, "length": 1}]}]),
+                "(a video) is not allowed: expected a picture",
+            ),
+            (
+                json!([{"clips": [{"asset": {"type": "audio", "src": "i.png"}, "start": 0, "length": 1}]}]),
+                "a file with sound",
+            ),
+            (
+                json!([{"clips": [{"asset": {"type": "video", "src": "v.mp4", "trim": 10}, "start": 0, "length": 1}]}]),
+                "/asset/trim: 10s",
+            ),
         ] {
             let error = bound(tracks).expect_err(part);
             assert!(error.contains(part), "{error}");

@@ -53,8 +53,12 @@ const MIN_SECONDS: f64 = 0.001;
 /// The most tweens of one property.
 const MAX_TWEENS: usize = 1000;
 
-const FITS: [(&str, Fit); 4] =
-    [("crop", Fit::Crop), ("cover", Fit::Cover), ("contain", Fit::Contain), ("none", Fit::None)];
+const FITS: [(&str, Fit); 4] = [
+    ("crop", Fit::Crop),
+    ("cover", Fit::Cover),
+    ("contain", Fit::Contain),
+    ("none", Fit::None),
+];
 
 const DIRECTIONS: [(&str, Direction); 4] = [
     ("Left", Direction::Left),
@@ -64,7 +68,11 @@ const DIRECTIONS: [(&str, Direction); 4] = [
 ];
 
 /// Reads a clip; `frame` is the output's size.
-pub(super) fn read(cursor: &Cursor, frame: (u32, u32), warnings: &mut Vec<Warning>) -> Result<Clip, EditError> {
+pub(super) fn read(
+    cursor: &Cursor,
+    frame: (u32, u32),
+    warnings: &mut Vec<Warning>,
+) -> Result<Clip, EditError> {
     let object = cursor.object()?;
     let asset = asset::read(&object.need("asset", "an asset")?, frame, warnings)?;
     let start = object.need("start", "a number of seconds, or auto")?;
@@ -82,17 +90,45 @@ pub(super) fn read(cursor: &Cursor, frame: (u32, u32), warnings: &mut Vec<Warnin
     // `id` and `alias` name a clip for editors; nothing is rendered from them.
     object.ignore(&["id", "alias"]);
     object.finish(warnings);
-    Ok(Clip { pointer: cursor.pointer.clone(), asset, start, length, motion })
+    Ok(Clip {
+        pointer: cursor.pointer.clone(),
+        asset,
+        start,
+        length,
+        motion,
+    })
 }
 
-fn time(cursor: &Cursor, range: std::ops::RangeInclusive<f64>, words: &str) -> Result<Time, EditError> {
-    let allowed = || cursor.error(format!("a number from {} to {}, or {words}", range.start(), range.end()));
-    cursor.number(&range).ok().and_then(Time::from_decimal_seconds).ok_or_else(allowed)
+fn time(
+    cursor: &Cursor,
+    range: std::ops::RangeInclusive<f64>,
+    words: &str,
+) -> Result<Time, EditError> {
+    let allowed = || {
+        cursor.error(format!(
+            "a number from {} to {}, or {words}",
+            range.start(),
+            range.end()
+        ))
+    };
+    cursor
+        .number(&range)
+        .ok()
+        .and_then(Time::from_decimal_seconds)
+        .ok_or_else(allowed)
 }
 
-fn motion(object: &Object, asset: &Asset, warnings: &mut Vec<Warning>) -> Result<Motion, EditError> {
+fn motion(
+    object: &Object,
+    asset: &Asset,
+    warnings: &mut Vec<Warning>,
+) -> Result<Motion, EditError> {
     // Text is drawn at its own size; pictures fill the frame.
-    let fit = if matches!(asset, Asset::Text(..) | Asset::Card(_)) { Fit::None } else { Fit::Crop };
+    let fit = if matches!(asset, Asset::Text(..) | Asset::Card(_)) {
+        Fit::None
+    } else {
+        Fit::Crop
+    };
     let mut motion = Motion {
         fit: object.choice("fit", &FITS, fit)?,
         scale: curve(object, "scale", 0.0..=100.0, 1.0, warnings)?,
@@ -108,12 +144,18 @@ fn motion(object: &Object, asset: &Asset, warnings: &mut Vec<Warning>) -> Result
     }
     if let Some(transition) = object.get("transition") {
         let transition = transition.object()?;
-        let named = |name| transition.get(name).map_or(Ok(None), |cursor| transition_named(&cursor));
+        let named = |name| {
+            transition
+                .get(name)
+                .map_or(Ok(None), |cursor| transition_named(&cursor))
+        };
         motion.enter = named("in")?;
         motion.leave = named("out")?;
         transition.finish(warnings);
     }
-    motion.effect = object.get("effect").map_or(Ok(None), |cursor| effect_named(&cursor))?;
+    motion.effect = object
+        .get("effect")
+        .map_or(Ok(None), |cursor| effect_named(&cursor))?;
     Ok(motion)
 }
 
@@ -125,7 +167,9 @@ fn curve(
     default: f64,
     warnings: &mut Vec<Warning>,
 ) -> Result<Curve, EditError> {
-    let Some(cursor) = object.get(name) else { return Ok(Curve::constant(default)) };
+    let Some(cursor) = object.get(name) else {
+        return Ok(Curve::constant(default));
+    };
     if !cursor.value.is_array() {
         return cursor.number(&range).map(Curve::constant);
     }
@@ -133,7 +177,8 @@ fn curve(
     for element in cursor.elements(MAX_TWEENS)? {
         let tween = element.object()?;
         let from = tween.number("from", range.clone(), default)?;
-        let seconds = |name| asset::seconds(&tween, name, 0.0..=MAX_SECONDS).map(Option::unwrap_or_default);
+        let seconds =
+            |name| asset::seconds(&tween, name, 0.0..=MAX_SECONDS).map(Option::unwrap_or_default);
         tweens.push(Tween {
             from,
             to: tween.number("to", range.clone(), from)?,
@@ -148,7 +193,10 @@ fn curve(
 
 /// `interpolation` says how; `easing` names the curve of a Bézier one.
 fn easing(tween: &Object) -> Result<Easing, EditError> {
-    let named = tween.get("easing").map(|cursor| cursor.choice(&Easing::NAMED)).transpose()?;
+    let named = tween
+        .get("easing")
+        .map(|cursor| cursor.choice(&Easing::NAMED))
+        .transpose()?;
     let kinds = [
         ("linear", Easing::Linear),
         ("constant", Easing::Hold),
@@ -168,7 +216,10 @@ fn speed(name: &str) -> (&str, f64) {
 
 fn direction(name: &str, prefix: &str) -> Option<Direction> {
     let wanted = name.strip_prefix(prefix)?;
-    DIRECTIONS.iter().find(|(known, _)| *known == wanted).map(|(_, direction)| *direction)
+    DIRECTIONS
+        .iter()
+        .find(|(known, _)| *known == wanted)
+        .map(|(_, direction)| *direction)
 }
 
 fn transition_named(cursor: &Cursor) -> Result<Option<Transition>, EditError> {
@@ -216,7 +267,8 @@ mod tests {
     use super::*;
 
     fn clip(with: Value) -> Result<Clip, String> {
-        let mut value = json!({"asset": {"type": "image", "src": "a.png"}, "start": 0, "length": 5});
+        let mut value =
+            json!({"asset": {"type": "image", "src": "a.png"}, "start": 0, "length": 5});
         let fields = with.as_object().expect("object").clone();
         value.as_object_mut().expect("object").extend(fields);
         read(&Cursor::root(&value), (1280, 720), &mut Vec::new()).map_err(|error| error.to_string())
@@ -225,9 +277,21 @@ mod tests {
     #[test]
     fn start_and_length_take_numbers_and_words() {
         for (with, start, length) in [
-            (json!({}), Start::At(Time::ZERO), Length::For(Time::from_seconds(5))),
-            (json!({"start": "auto", "length": "auto"}), Start::Auto, Length::Auto),
-            (json!({"start": "1.5", "length": "end"}), Start::At(Time::from_millis(1500)), Length::End),
+            (
+                json!({}),
+                Start::At(Time::ZERO),
+                Length::For(Time::from_seconds(5)),
+            ),
+            (
+                json!({"start": "auto", "length": "auto"}),
+                Start::Auto,
+                Length::Auto,
+            ),
+            (
+                json!({"start": "1.5", "length": "end"}),
+                Start::At(Time::from_millis(1500)),
+                Length::End,
+            ),
         ] {
             let clip = clip(with).expect("reads");
             assert_eq!((clip.start, clip.length), (start, length));
@@ -237,19 +301,37 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (with, part) in [
-            (json!({"length": 0}), "/length: 0 is not allowed: expected a number from 0.001 to 14400, or auto or end"),
+            (
+                json!({"length": 0}),
+                "/length: 0 is not allowed: expected a number from 0.001 to 14400, or auto or end",
+            ),
             (json!({"length": 1e9}), "/length: 1000000000"),
             (json!({"start": -1}), "/start: -1 is not allowed"),
             (json!({"start": "soon"}), "/start: \"soon\" is not allowed"),
             (json!({"start": null}), "/start: nothing"),
-            (json!({"fit": "fill"}), "/fit: \"fill\" is not allowed: expected one of crop, cover, contain, none"),
-            (json!({"opacity": 2}), "/opacity: 2 is not allowed: expected a number from 0 to 1"),
+            (
+                json!({"fit": "fill"}),
+                "/fit: \"fill\" is not allowed: expected one of crop, cover, contain, none",
+            ),
+            (
+                json!({"opacity": 2}),
+                "/opacity: 2 is not allowed: expected a number from 0 to 1",
+            ),
             (json!({"position": "middle"}), "/position: \"middle\""),
             (json!({"offset": {"x": "far"}}), "/offset/x: \"far\""),
-            (json!({"transition": {"in": "fadeSlowly"}}), "/transition/in: \"fadeSlowly\""),
-            (json!({"transition": {"out": "slide"}}), "/transition/out: \"slide\""),
+            (
+                json!({"transition": {"in": "fadeSlowly"}}),
+                "/transition/in: \"fadeSlowly\"",
+            ),
+            (
+                json!({"transition": {"out": "slide"}}),
+                "/transition/out: \"slide\"",
+            ),
             (json!({"effect": "spin"}), "/effect: \"spin\""),
-            (json!({"scale": [{"from": 1, "to": 2, "easing": "bounce"}]}), "/scale/0/easing: \"bounce\""),
+            (
+                json!({"scale": [{"from": 1, "to": 2, "easing": "bounce"}]}),
+                "/scale/0/easing: \"bounce\"",
+            ),
             (json!({"scale": []}), "/scale: an array of 0 is not allowed"),
         ] {
             let error = clip(with).expect_err(part);
@@ -259,17 +341,39 @@ mod tests {
 
     #[test]
     fn transitions_and_effects_have_speeds() {
-        let clip = clip(json!({"transition": {"in": "fadeFast", "out": "carouselLeftSlow"}, "effect": "zoomInSlow"}));
+        let clip = clip(
+            json!({"transition": {"in": "fadeFast", "out": "carouselLeftSlow"}, "effect": "zoomInSlow"}),
+        );
         let motion = clip.expect("reads").motion;
-        assert_eq!(motion.enter, Some(Transition { kind: TransitionKind::Fade, length: Time::from_millis(500) }));
+        assert_eq!(
+            motion.enter,
+            Some(Transition {
+                kind: TransitionKind::Fade,
+                length: Time::from_millis(500)
+            })
+        );
         let carousel = TransitionKind::Carousel(Direction::Left);
-        assert_eq!(motion.leave, Some(Transition { kind: carousel, length: Time::from_seconds(2) }));
-        assert_eq!(motion.effect, Some(Effect { kind: EffectKind::ZoomIn, speed: 0.5 }));
+        assert_eq!(
+            motion.leave,
+            Some(Transition {
+                kind: carousel,
+                length: Time::from_seconds(2)
+            })
+        );
+        assert_eq!(
+            motion.effect,
+            Some(Effect {
+                kind: EffectKind::ZoomIn,
+                speed: 0.5
+            })
+        );
     }
 
     #[test]
     fn tweens_are_read_with_their_easing() {
-        let clip = clip(json!({"offset": {"x": [{"from": -1, "to": 0, "start": 1, "length": 2, "easing": "easeOutCubic"}]}}));
+        let clip = clip(
+            json!({"offset": {"x": [{"from": -1, "to": 0, "start": 1, "length": 2, "easing": "easeOutCubic"}]}}),
+        );
         let curve = clip.expect("reads").motion.offset_x;
         assert_eq!(curve.at(Time::ZERO), -1.0);
         assert_eq!(curve.at(Time::from_seconds(3)), 0.0);

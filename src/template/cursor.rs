@@ -23,7 +23,10 @@ pub struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// The root of a document.
     pub fn root(value: &'a Value) -> Self {
-        Self { value, pointer: Pointer::default() }
+        Self {
+            value,
+            pointer: Pointer::default(),
+        }
     }
 
     /// An error about this value.
@@ -33,8 +36,15 @@ impl<'a> Cursor<'a> {
 
     /// It as an object.
     pub fn object(&self) -> Result<Object<'a>, EditError> {
-        let map = self.value.as_object().ok_or_else(|| self.error("an object"))?;
-        Ok(Object { map, pointer: self.pointer.clone(), read: RefCell::default() })
+        let map = self
+            .value
+            .as_object()
+            .ok_or_else(|| self.error("an object"))?;
+        Ok(Object {
+            map,
+            pointer: self.pointer.clone(),
+            read: RefCell::default(),
+        })
     }
 
     /// Its elements; between 1 and `max` of them.
@@ -45,7 +55,10 @@ impl<'a> Cursor<'a> {
             let found = format!("an array of {}", array.len());
             return Err(EditError::new(self.pointer.clone(), found, allowed()));
         }
-        let cursor = |(index, value)| Cursor { value, pointer: self.pointer.element(index) };
+        let cursor = |(index, value)| Cursor {
+            value,
+            pointer: self.pointer.element(index),
+        };
         Ok(array.iter().enumerate().map(cursor).collect())
     }
 
@@ -67,20 +80,43 @@ impl<'a> Cursor<'a> {
         };
         number
             .filter(|number| range.contains(number))
-            .ok_or_else(|| self.error(format!("a number from {} to {}", range.start(), range.end())))
+            .ok_or_else(|| {
+                self.error(format!(
+                    "a number from {} to {}",
+                    range.start(),
+                    range.end()
+                ))
+            })
     }
 
     /// It as a whole number within `range`.
     pub fn integer(&self, range: &RangeInclusive<u32>) -> Result<u32, EditError> {
-        let allowed = || self.error(format!("a whole number from {} to {}", range.start(), range.end()));
-        let number = self.number(&(0.0..=f64::from(u32::MAX))).map_err(|_| allowed())?;
+        let allowed = || {
+            self.error(format!(
+                "a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ))
+        };
+        let number = self
+            .number(&(0.0..=f64::from(u32::MAX)))
+            .map_err(|_| allowed())?;
         let whole = number as u32;
-        if f64::from(whole) == number && range.contains(&whole) { Ok(whole) } else { Err(allowed()) }
+        if f64::from(whole) == number && range.contains(&whole) {
+            Ok(whole)
+        } else {
+            Err(allowed())
+        }
     }
 
     /// It as one of these names.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, EditError> {
-        let named = |name: &str| choices.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        let named = |name: &str| {
+            choices
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| *value)
+        };
         self.value.as_str().and_then(named).ok_or_else(|| {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             self.error(format!("one of {}", names.join(", ")))
@@ -89,7 +125,9 @@ impl<'a> Cursor<'a> {
 
     /// It as true or false.
     pub fn boolean(&self) -> Result<bool, EditError> {
-        self.value.as_bool().ok_or_else(|| self.error("true or false"))
+        self.value
+            .as_bool()
+            .ok_or_else(|| self.error("true or false"))
     }
 }
 
@@ -106,22 +144,38 @@ impl<'a> Object<'a> {
     pub fn get(&self, name: &str) -> Option<Cursor<'a>> {
         let (name, value) = self.map.get_key_value(name)?;
         self.read.borrow_mut().insert(name);
-        (!value.is_null()).then(|| Cursor { value, pointer: self.pointer.member(name) })
+        (!value.is_null()).then(|| Cursor {
+            value,
+            pointer: self.pointer.member(name),
+        })
     }
 
     /// The member `name`, which has to be there.
     pub fn need(&self, name: &str, allowed: &str) -> Result<Cursor<'a>, EditError> {
-        self.get(name).ok_or_else(|| EditError::missing(self.pointer.member(name), allowed))
+        self.get(name)
+            .ok_or_else(|| EditError::missing(self.pointer.member(name), allowed))
     }
 
     /// The number `name`, or `default`.
-    pub fn number(&self, name: &str, range: RangeInclusive<f64>, default: f64) -> Result<f64, EditError> {
-        self.get(name).map_or(Ok(default), |cursor| cursor.number(&range))
+    pub fn number(
+        &self,
+        name: &str,
+        range: RangeInclusive<f64>,
+        default: f64,
+    ) -> Result<f64, EditError> {
+        self.get(name)
+            .map_or(Ok(default), |cursor| cursor.number(&range))
     }
 
     /// The choice `name`, or `default`.
-    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)], default: T) -> Result<T, EditError> {
-        self.get(name).map_or(Ok(default), |cursor| cursor.choice(choices))
+    pub fn choice<T: Copy>(
+        &self,
+        name: &str,
+        choices: &[(&str, T)],
+        default: T,
+    ) -> Result<T, EditError> {
+        self.get(name)
+            .map_or(Ok(default), |cursor| cursor.choice(choices))
     }
 
     /// Marks members as read that are understood elsewhere or safe to leave.
@@ -150,9 +204,20 @@ mod tests {
     fn an_error_names_the_place_the_value_and_what_is_allowed() {
         let document = json!({"a/b": [{"size": 7}]});
         let object = Cursor::root(&document).object().expect("object");
-        let element = &object.get("a/b").expect("there").elements(5).expect("array")[0];
-        let error = element.object().expect("object").number("size", 0.0..=5.0, 1.0).expect_err("too large");
-        assert_eq!(error.to_string(), "/a~1b/0/size: 7 is not allowed: expected a number from 0 to 5");
+        let element = &object
+            .get("a/b")
+            .expect("there")
+            .elements(5)
+            .expect("array")[0];
+        let error = element
+            .object()
+            .expect("object")
+            .number("size", 0.0..=5.0, 1.0)
+            .expect_err("too large");
+        assert_eq!(
+            error.to_string(),
+            "/a~1b/0/size: 7 is not allowed: expected a number from 0 to 5"
+        );
     }
 
     #[test]
@@ -163,7 +228,10 @@ mod tests {
         assert!(object.get("nothing").is_none());
         let mut warnings = Vec::new();
         object.finish(&mut warnings);
-        let pointers: Vec<&str> = warnings.iter().map(|warning| warning.pointer.as_str()).collect();
+        let pointers: Vec<&str> = warnings
+            .iter()
+            .map(|warning| warning.pointer.as_str())
+            .collect();
         assert_eq!(pointers, ["/colour"]);
     }
 
@@ -178,14 +246,27 @@ mod tests {
             (json!(true), None),
             (json!(11), None),
         ] {
-            assert_eq!(Cursor::root(&value).number(&(0.0..=10.0)).ok(), expected, "{value}");
+            assert_eq!(
+                Cursor::root(&value).number(&(0.0..=10.0)).ok(),
+                expected,
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn an_integer_is_whole_and_in_range() {
-        for (value, expected) in [(json!(5), Some(5)), (json!(5.5), None), (json!(-1), None), (json!(6), None)] {
-            assert_eq!(Cursor::root(&value).integer(&(1..=5)).ok(), expected, "{value}");
+        for (value, expected) in [
+            (json!(5), Some(5)),
+            (json!(5.5), None),
+            (json!(-1), None),
+            (json!(6), None),
+        ] {
+            assert_eq!(
+                Cursor::root(&value).integer(&(1..=5)).ok(),
+                expected,
+                "{value}"
+            );
         }
     }
 }

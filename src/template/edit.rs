@@ -52,8 +52,13 @@ impl Edit {
         let root = Cursor::root(document).object()?;
         let video = output::read(&root.need("output", "an output")?, warnings)?;
         let timeline = root.need("timeline", "a timeline")?.object()?;
-        let background = timeline.get("background").map_or(Ok(Rgb::default()), |cursor| color(&cursor))?;
-        let soundtrack = timeline.get("soundtrack").map(|cursor| soundtrack(&cursor, warnings)).transpose()?;
+        let background = timeline
+            .get("background")
+            .map_or(Ok(Rgb::default()), |cursor| color(&cursor))?;
+        let soundtrack = timeline
+            .get("soundtrack")
+            .map(|cursor| soundtrack(&cursor, warnings))
+            .transpose()?;
         let fonts = fonts(&timeline, warnings)?;
         let tracks = tracks(&timeline, (video.width, video.height), warnings)?;
         // `cache` asks whether to keep fetched assets: they are files here.
@@ -61,28 +66,54 @@ impl Edit {
         timeline.finish(warnings);
         root.ignore(&["merge", "loomcast"]);
         root.finish(warnings);
-        Ok(Self { video, background, tracks, soundtrack, fonts })
+        Ok(Self {
+            video,
+            background,
+            tracks,
+            soundtrack,
+            fonts,
+        })
     }
 
     /// All files that it needs, fonts aside; a file may come up more than once.
     pub fn sources(&self) -> impl Iterator<Item = &Source> {
-        let clips = self.tracks.iter().flatten().filter_map(|clip: &Clip| Asset::source(&clip.asset));
+        let clips = self
+            .tracks
+            .iter()
+            .flatten()
+            .filter_map(|clip: &Clip| Asset::source(&clip.asset));
         clips.chain(self.soundtrack.iter().map(|soundtrack| &soundtrack.src))
     }
 }
 
-fn tracks(timeline: &Object, frame: (u32, u32), warnings: &mut Vec<Warning>) -> Result<Vec<Vec<Clip>>, EditError> {
+fn tracks(
+    timeline: &Object,
+    frame: (u32, u32),
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<Vec<Clip>>, EditError> {
     let mut total = 0;
     let mut tracks = Vec::new();
-    for track in timeline.need("tracks", "an array of tracks")?.elements(MAX_TRACKS)? {
+    for track in timeline
+        .need("tracks", "an array of tracks")?
+        .elements(MAX_TRACKS)?
+    {
         let track = track.object()?;
         let clips = track.need("clips", "an array of clips")?;
         let elements = clips.elements(MAX_CLIPS)?;
         total += elements.len();
         if total > MAX_CLIPS {
-            return Err(EditError::new(clips.pointer, format!("clip number {total}"), format!("at most {MAX_CLIPS} clips")));
+            return Err(EditError::new(
+                clips.pointer,
+                format!("clip number {total}"),
+                format!("at most {MAX_CLIPS} clips"),
+            ));
         }
-        tracks.push(elements.iter().map(|clip| clip::read(clip, frame, warnings)).collect::<Result<_, _>>()?);
+        tracks.push(
+            elements
+                .iter()
+                .map(|clip| clip::read(clip, frame, warnings))
+                .collect::<Result<_, _>>()?,
+        );
         track.finish(warnings);
     }
     Ok(tracks)
@@ -100,7 +131,9 @@ fn soundtrack(cursor: &Cursor, warnings: &mut Vec<Warning>) -> Result<Soundtrack
 }
 
 fn fonts(timeline: &Object, warnings: &mut Vec<Warning>) -> Result<Vec<Source>, EditError> {
-    let Some(cursor) = timeline.get("fonts") else { return Ok(Vec::new()) };
+    let Some(cursor) = timeline.get("fonts") else {
+        return Ok(Vec::new());
+    };
     if cursor.value.as_array().is_some_and(Vec::is_empty) {
         return Ok(Vec::new());
     }
@@ -115,7 +148,10 @@ fn fonts(timeline: &Object, warnings: &mut Vec<Warning>) -> Result<Vec<Source>, 
 
 /// `#RRGGBB`.
 fn color(cursor: &Cursor) -> Result<Rgb, EditError> {
-    let digits = cursor.value.as_str().and_then(|text| text.strip_prefix('#'));
+    let digits = cursor
+        .value
+        .as_str()
+        .and_then(|text| text.strip_prefix('#'));
     digits
         .filter(|digits| digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
         .and_then(|digits| u32::from_str_radix(digits, 16).ok())
@@ -131,7 +167,8 @@ mod tests {
 
     fn edit(timeline: Value) -> Result<(Edit, Vec<String>), String> {
         let mut warnings = Vec::new();
-        let document = json!({"timeline": timeline, "output": {"format": "mp4", "resolution": "hd"}});
+        let document =
+            json!({"timeline": timeline, "output": {"format": "mp4", "resolution": "hd"}});
         let edit = Edit::read(&document, &mut warnings).map_err(|error| error.to_string())?;
         Ok((edit, warnings.iter().map(Warning::to_string).collect()))
     }
@@ -150,14 +187,22 @@ mod tests {
         }))
         .expect("reads");
         assert_eq!(edit.background, Rgb([0x10, 0x20, 0x30]));
-        assert_eq!(edit.sources().map(|source| source.path.as_str()).collect::<Vec<_>>(), ["a.png", "m.flac"]);
+        assert_eq!(
+            edit.sources()
+                .map(|source| source.path.as_str())
+                .collect::<Vec<_>>(),
+            ["a.png", "m.flac"]
+        );
         assert_eq!(warnings, [""; 0]);
     }
 
     #[test]
     fn unknown_fields_are_warned_about_by_name() {
         let (_, warnings) = edit(json!({"tracks": one_clip(), "shadow": 1})).expect("reads");
-        assert_eq!(warnings, ["/timeline/shadow: this field is not known and has no effect"]);
+        assert_eq!(
+            warnings,
+            ["/timeline/shadow: this field is not known and has no effect"]
+        );
     }
 
     #[test]
@@ -165,10 +210,22 @@ mod tests {
         for (timeline, part) in [
             (json!({}), "/timeline/tracks: nothing"),
             (json!({"tracks": []}), "/timeline/tracks: an array of 0"),
-            (json!({"tracks": [{"clips": "none"}]}), "/timeline/tracks/0/clips: \"none\""),
-            (json!({"tracks": one_clip(), "background": "red"}), "/timeline/background: \"red\""),
-            (json!({"tracks": one_clip(), "background": "#12345é"}), "/timeline/background"),
-            (json!([]), "/timeline: [] is not allowed: expected an object"),
+            (
+                json!({"tracks": [{"clips": "none"}]}),
+                "/timeline/tracks/0/clips: \"none\"",
+            ),
+            (
+                json!({"tracks": one_clip(), "background": "red"}),
+                "/timeline/background: \"red\"",
+            ),
+            (
+                json!({"tracks": one_clip(), "background": "#12345é"}),
+                "/timeline/background",
+            ),
+            (
+                json!([]),
+                "/timeline: [] is not allowed: expected an object",
+            ),
         ] {
             let error = edit(timeline).expect_err(part);
             assert!(error.contains(part), "{error}");

@@ -20,12 +20,20 @@ pub struct EditError {
 impl EditError {
     /// `value` was found where `allowed` was expected.
     pub fn new(pointer: Pointer, value: impl fmt::Display, allowed: impl Into<String>) -> Self {
-        Self { pointer, value: shorten(&value.to_string()), allowed: allowed.into() }
+        Self {
+            pointer,
+            value: shorten(&value.to_string()),
+            allowed: allowed.into(),
+        }
     }
 
     /// Nothing was found where `allowed` was expected.
     pub fn missing(pointer: Pointer, allowed: impl Into<String>) -> Self {
-        Self { pointer, value: "nothing".into(), allowed: allowed.into() }
+        Self {
+            pointer,
+            value: "nothing".into(),
+            allowed: allowed.into(),
+        }
     }
 
     /// The same error, seen from a document in which this one stands at `base`.
@@ -58,7 +66,11 @@ pub struct Pointer(String);
 impl Pointer {
     /// The member `name` of what this points to.
     pub fn member(&self, name: &str) -> Self {
-        Self(format!("{}/{}", self.0, name.replace('~', "~0").replace('/', "~1")))
+        Self(format!(
+            "{}/{}",
+            self.0,
+            name.replace('~', "~0").replace('/', "~1")
+        ))
     }
 
     /// The element `index` of what this points to.
@@ -73,7 +85,10 @@ impl Pointer {
 
     /// Whether `other` is this place or inside it.
     pub fn contains(&self, other: &Self) -> bool {
-        other.0.strip_prefix(&self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        other
+            .0
+            .strip_prefix(&self.0)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -85,7 +100,11 @@ impl From<&str> for Pointer {
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "the Edit" } else { &self.0 })
+        f.write_str(if self.0.is_empty() {
+            "the Edit"
+        } else {
+            &self.0
+        })
     }
 }
 

@@ -9,9 +9,21 @@ pub mod html;
 
 use std::fmt::Write as _;
 
-use super::richtext::{Background, Gradient, Horizontal, RichText, Shadow, TextDecoration, TextTransform, Vertical};
+use super::richtext::{
+    Background, Gradient, Horizontal, RichText, Shadow, TextDecoration, TextTransform, Vertical,
+};
 
 pub use self::html::{HtmlAsset, HtmlBox};
+
+/// How far letters reach out of a line of height 1.2, as a fraction of the size.
+const LINE_OVERHANG: f64 = 0.15;
+/// The same for scripts that stack signs above and below their letters.
+const STACKED_OVERHANG: f64 = 0.4;
+/// Hebrew to Thai, Tibetan and beyond: the scripts that stack signs.
+const STACKING_SCRIPTS: std::ops::RangeInclusive<char> = '\u{590}'..='\u{1cff}';
+
+/// How far a gradient reaches beyond the lines, as a fraction of the size.
+const GRADIENT_REACH: f64 = 0.25;
 
 /// What the rasteriser draws.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +42,12 @@ impl RichText {
     /// The markup of this text in a frame of `frame` pixels.
     pub fn to_markup(&self, frame: (u32, u32)) -> Markup {
         let (width, height) = self.size(frame);
-        Markup { html: self.html(), css: self.css(width, height), width, height }
+        Markup {
+            html: self.html(),
+            css: self.css(width, height),
+            width,
+            height,
+        }
     }
 
     /// Whether shadow and stroke need a layer of their own below the letters:
@@ -48,13 +65,29 @@ impl RichText {
             true => String::new(),
             false => format!("<div class=\"line {class}\"><span>{text}</span></div>"),
         };
-        let under = if self.has_under_layer() { layer("under") } else { String::new() };
-        format!("<div class=\"box\"><div class=\"text\">{under}{}</div></div>", layer("over"))
+        let under = if self.has_under_layer() {
+            layer("under")
+        } else {
+            String::new()
+        };
+        format!(
+            "<div class=\"box\"><div class=\"text\">{under}{}</div></div>",
+            layer("over")
+        )
     }
 
     fn css(&self, width: u32, height: u32) -> String {
         let mut css = String::new();
-        let [top, right, bottom, left] = self.padding;
+        let ground = self.ground_css();
+        let wraps = self.background.is_some_and(|background| background.wrap);
+        let inset = self.background.map_or(0.0, |background| background.padding);
+        let (box_ground, text_ground) = if wraps {
+            ("", ground.as_str())
+        } else {
+            (ground.as_str(), "")
+        };
+        let (box_inset, text_inset) = if wraps { (0.0, inset) } else { (inset, 0.0) };
+        let [top, right, bottom, left] = self.box_padding(box_inset, text_inset);
         let across = match self.horizontal {
             Horizontal::Left => ("flex-start", "left"),
             Horizontal::Center => ("center", "center"),
@@ -65,42 +98,108 @@ impl RichText {
             Vertical::Middle => "center",
             Vertical::Bottom => "flex-end",
         };
-        let ground = self.ground_css();
-        let wraps = self.background.is_some_and(|background| background.wrap);
-        let inset = self.background.map_or(0.0, |background| background.padding);
-        let (box_ground, text_ground) = if wraps { ("", ground.as_str()) } else { (ground.as_str(), "") };
-        let (box_inset, text_inset) = if wraps { (0.0, inset) } else { (inset, 0.0) };
-        write_rule(&mut css, ".box", format_args!(
-            "box-sizing:border-box;width:{width}px;height:{height}px;display:flex;flex-direction:column;\
+        write_rule(
+            &mut css,
+            ".box",
+            format_args!(
+                "box-sizing:border-box;width:{width}px;height:{height}px;display:flex;flex-direction:column;\
              align-items:{};justify-content:{down};padding:{}px {}px {}px {}px;{box_ground}",
-            across.0, top + box_inset, right + box_inset, bottom + box_inset, left + box_inset,
-        ));
-        write_rule(&mut css, ".text", format_args!(
-            "box-sizing:border-box;flex:none;max-width:100%;display:grid;padding:{text_inset}px;{text_ground}"
-        ));
-        write_rule(&mut css, ".line", format_args!("grid-area:1/1;{}text-align:{};", self.font_css(), across.1));
+                across.0, top, right, bottom, left,
+            ),
+        );
+        write_rule(
+            &mut css,
+            ".text",
+            format_args!(
+                "box-sizing:border-box;flex:none;max-width:100%;display:grid;padding:{text_inset}px;{text_ground}"
+            ),
+        );
+        write_rule(
+            &mut css,
+            ".line",
+            format_args!("grid-area:1/1;{}text-align:{};", self.font_css(), across.1),
+        );
         if self.has_under_layer() {
-            write_rule(&mut css, ".under", format_args!("{}{}", self.stroke_css(), self.shadow_css()));
+            write_rule(
+                &mut css,
+                ".under",
+                format_args!("{}{}", self.stroke_css(), self.shadow_css()),
+            );
         }
         write_rule(&mut css, ".over", format_args!("{}", self.letters_css()));
+        if self.gradient.is_some() {
+            // A clipped gradient ends with its element's box, and letters reach
+            // out of theirs: a larger box that takes no more room.
+            write_rule(
+                &mut css,
+                ".line",
+                format_args!("padding:{GRADIENT_REACH}em;margin:-{GRADIENT_REACH}em;"),
+            );
+        }
         if let Some(colour) = self.font.background {
             // Only the lowest layer, or it would cover the one below.
-            let layer = if self.has_under_layer() { ".under span" } else { ".over span" };
+            let layer = if self.has_under_layer() {
+                ".under span"
+            } else {
+                ".over span"
+            };
             write_rule(&mut css, layer, format_args!("background-color:{colour};"));
         }
         css
     }
 
+    /// Padding of the box: top, right, bottom, left. On the side where the text
+    /// stands it leaves at least what letters reach out of their line (many
+    /// faces are taller than a line of 1.2) and what a stroke adds, because
+    /// the sprite ends with the box.
+    fn box_padding(&self, box_inset: f64, text_inset: f64) -> [f64; 4] {
+        let stroke = self.stroke.map_or(0.0, |stroke| stroke.width);
+        let reach = |is_aligned: bool, reach: f64| {
+            if is_aligned {
+                (reach + stroke - text_inset).max(0.0)
+            } else {
+                0.0
+            }
+        };
+        let is_stacked = self
+            .text
+            .chars()
+            .any(|character| STACKING_SCRIPTS.contains(&character));
+        let overhang = if is_stacked {
+            STACKED_OVERHANG
+        } else {
+            LINE_OVERHANG
+        };
+        let overhang = self.font.size * overhang;
+        let least = [
+            reach(self.vertical == Vertical::Top, overhang),
+            reach(self.horizontal == Horizontal::Right, 0.0),
+            reach(self.vertical == Vertical::Bottom, overhang),
+            reach(self.horizontal == Horizontal::Left, 0.0),
+        ];
+        std::array::from_fn(|side| (self.padding[side] + box_inset).max(least[side]))
+    }
+
     /// Background and border of the rectangle that has them.
     fn ground_css(&self) -> String {
         let mut css = String::new();
-        if let Some(Background { colour: Some(colour), .. }) = self.background {
+        if let Some(Background {
+            colour: Some(colour),
+            ..
+        }) = self.background
+        {
             push(&mut css, format_args!("background-color:{colour};"));
         }
         if let Some(border) = self.border {
-            push(&mut css, format_args!("border:{}px solid {};", border.width, border.colour));
+            push(
+                &mut css,
+                format_args!("border:{}px solid {};", border.width, border.colour),
+            );
         }
-        let radius = self.border.and_then(|border| border.radius).or(self.background.map(|ground| ground.radius));
+        let radius = self
+            .border
+            .and_then(|border| border.radius)
+            .or(self.background.map(|ground| ground.radius));
         if let Some(radius) = radius.filter(|radius| *radius > 0.0) {
             push(&mut css, format_args!("border-radius:{radius}px;"));
         }
@@ -146,7 +245,10 @@ impl RichText {
         }
         if let (Some(gradient), false) = (&self.gradient, self.decoration == TextDecoration::None) {
             // Transparent like the letters otherwise.
-            push(&mut css, format_args!("text-decoration-color:{};", gradient.stops[0].1));
+            push(
+                &mut css,
+                format_args!("text-decoration-color:{};", gradient.stops[0].1),
+            );
         }
         if !self.has_under_layer() {
             css.push_str(&self.shadow_css());
@@ -158,22 +260,36 @@ impl RichText {
         match self.stroke {
             Some(stroke) => {
                 // Filled too, so that the shadow is that of a whole letter.
-                format!("color:{0};-webkit-text-stroke:{1}px {0};", stroke.colour, stroke.width * 2.0)
+                format!(
+                    "color:{0};-webkit-text-stroke:{1}px {0};",
+                    stroke.colour,
+                    stroke.width * 2.0
+                )
             }
             None => "color:transparent;".to_owned(),
         }
     }
 
     fn shadow_css(&self) -> String {
-        let Some(Shadow { offset: (x, y), blur, colour }) = self.shadow else { return String::new() };
+        let Some(Shadow {
+            offset: (x, y),
+            blur,
+            colour,
+        }) = self.shadow
+        else {
+            return String::new();
+        };
         format!("text-shadow:{x}px {y}px {blur}px {colour};")
     }
 }
 
 /// Degrees run from left to right at 0 and clockwise; CSS has upwards at 0.
 fn gradient_css(gradient: &Gradient) -> String {
-    let stops: Vec<String> =
-        gradient.stops.iter().map(|(offset, colour)| format!("{colour} {}%", offset * 100.0)).collect();
+    let stops: Vec<String> = gradient
+        .stops
+        .iter()
+        .map(|(offset, colour)| format!("{colour} {}%", offset * 100.0))
+        .collect();
     let stops = stops.join(",");
     match gradient.radial {
         true => format!("radial-gradient({stops})"),
@@ -186,7 +302,8 @@ fn write_rule(css: &mut String, selector: &str, declarations: std::fmt::Argument
 }
 
 fn push(css: &mut String, text: std::fmt::Arguments<'_>) {
-    css.write_fmt(text).expect("writing to a String cannot fail");
+    css.write_fmt(text)
+        .expect("writing to a String cannot fail");
 }
 
 /// Text as HTML, with one kind of line end.
@@ -212,7 +329,9 @@ pub(crate) fn css_string(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => css.extend(['\\', character]),
-            control if control.is_control() => push(&mut css, format_args!("\\{:x} ", u32::from(control))),
+            control if control.is_control() => {
+                push(&mut css, format_args!("\\{:x} ", u32::from(control)))
+            }
             other => css.push(other),
         }
     }
@@ -231,9 +350,21 @@ mod tests {
 
     #[test]
     fn text_cannot_become_markup() {
-        let markup = markup(json!({"text": "</div><b>\"Tom\" & 'Ann'\r\n2", "font": {"family": "a\"}b{x:y"}}));
-        assert!(markup.html.contains("&lt;/div&gt;&lt;b&gt;&quot;Tom&quot; &amp; 'Ann'\n2"), "{}", markup.html);
-        assert!(markup.css.contains("font-family:\"a\\\"}b{x:y\";"), "{}", markup.css);
+        let markup = markup(
+            json!({"text": "</div><b>\"Tom\" & 'Ann'\r\n2", "font": {"family": "a\"}b{x:y"}}),
+        );
+        assert!(
+            markup
+                .html
+                .contains("&lt;/div&gt;&lt;b&gt;&quot;Tom&quot; &amp; 'Ann'\n2"),
+            "{}",
+            markup.html
+        );
+        assert!(
+            markup.css.contains("font-family:\"a\\\"}b{x:y\";"),
+            "{}",
+            markup.css
+        );
     }
 
     #[test]
@@ -246,8 +377,16 @@ mod tests {
     fn a_wrapping_background_belongs_to_the_text_and_another_to_the_box() {
         let ground = |wrap: bool| {
             let css = markup(json!({"text": "Hi", "background": {"color": "#102030", "opacity": 0.5, "wrap": wrap}})).css;
-            let rule = |name: &str| css.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
-            (rule(".box").contains("rgba(16,32,48,0.5)"), rule(".text").contains("rgba(16,32,48,0.5)"))
+            let rule = |name: &str| {
+                css.lines()
+                    .find(|line| line.starts_with(name))
+                    .unwrap()
+                    .to_owned()
+            };
+            (
+                rule(".box").contains("rgba(16,32,48,0.5)"),
+                rule(".text").contains("rgba(16,32,48,0.5)"),
+            )
         };
         assert_eq!(ground(false), (true, false));
         assert_eq!(ground(true), (false, true));
@@ -259,6 +398,10 @@ mod tests {
         assert_eq!(plain.html.matches("Hi").count(), 1);
         let stroked = markup(json!({"text": "Hi", "stroke": {"width": 3, "color": "#ff0000"}}));
         assert_eq!(stroked.html.matches("Hi").count(), 2);
-        assert!(stroked.css.contains("-webkit-text-stroke:6px rgba(255,0,0,1)"));
+        assert!(
+            stroked
+                .css
+                .contains("-webkit-text-stroke:6px rgba(255,0,0,1)")
+        );
     }
 }

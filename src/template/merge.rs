@@ -34,7 +34,9 @@ pub struct Field {
 
 /// The fields that the template declares, in its order.
 pub fn fields(document: &Value) -> Result<Vec<Field>, EditError> {
-    let Some(merge) = Cursor::root(document).object()?.get("merge") else { return Ok(Vec::new()) };
+    let Some(merge) = Cursor::root(document).object()?.get("merge") else {
+        return Ok(Vec::new());
+    };
     if merge.value.as_array().is_some_and(Vec::is_empty) {
         return Ok(Vec::new());
     }
@@ -43,8 +45,14 @@ pub fn fields(document: &Value) -> Result<Vec<Field>, EditError> {
         .iter()
         .map(|element| {
             let object = element.object()?;
-            let find = object.need("find", "the name of a merge field")?.text(200)?.trim().to_owned();
-            let replace = object.get("replace").map_or(Value::String(String::new()), |cursor| cursor.value.clone());
+            let find = object
+                .need("find", "the name of a merge field")?
+                .text(200)?
+                .trim()
+                .to_owned();
+            let replace = object
+                .get("replace")
+                .map_or(Value::String(String::new()), |cursor| cursor.value.clone());
             Ok(Field { find, replace })
         })
         .collect()
@@ -71,11 +79,21 @@ impl Merged {
 /// Fills `data`, and the template's defaults where it has none, into `document`.
 pub fn merge(mut document: Value, data: &Data) -> Result<Merged, EditError> {
     let fields = fields(&document)?;
-    let mut values: BTreeMap<&str, &Value> = fields.iter().map(|f| (f.find.as_str(), &f.replace)).collect();
+    let mut values: BTreeMap<&str, &Value> = fields
+        .iter()
+        .map(|f| (f.find.as_str(), &f.replace))
+        .collect();
     values.extend(data.iter().map(|(key, value)| (key.as_str(), value)));
-    let mut filler = Filler { values, used: BTreeSet::new(), dynamic: BTreeSet::new() };
+    let mut filler = Filler {
+        values,
+        used: BTreeSet::new(),
+        dynamic: BTreeSet::new(),
+    };
     if let Some(object) = document.as_object_mut() {
-        for (name, value) in object.iter_mut().filter(|(name, _)| *name != "merge" && *name != "loomcast") {
+        for (name, value) in object
+            .iter_mut()
+            .filter(|(name, _)| *name != "merge" && *name != "loomcast")
+        {
             filler.fill(value, &Pointer::default().member(name))?;
         }
     }
@@ -83,11 +101,17 @@ pub fn merge(mut document: Value, data: &Data) -> Result<Merged, EditError> {
     let warnings = unused
         .map(|key| Warning {
             pointer: Pointer::from("/merge"),
-            message: format!("the data has a value for {key:?}, but the template has no such placeholder"),
+            message: format!(
+                "the data has a value for {key:?}, but the template has no such placeholder"
+            ),
         })
         .collect();
     let dynamic = filler.dynamic;
-    Ok(Merged { document, dynamic, warnings })
+    Ok(Merged {
+        document,
+        dynamic,
+        warnings,
+    })
 }
 
 struct Filler<'a> {
@@ -107,18 +131,24 @@ impl Filler<'_> {
                 }
                 Ok(())
             }
-            Value::Array(elements) => {
-                elements.iter_mut().enumerate().try_for_each(|(i, element)| self.fill(element, &pointer.element(i)))
-            }
-            Value::Object(members) => {
-                members.iter_mut().try_for_each(|(name, member)| self.fill(member, &pointer.member(name)))
-            }
+            Value::Array(elements) => elements
+                .iter_mut()
+                .enumerate()
+                .try_for_each(|(i, element)| self.fill(element, &pointer.element(i))),
+            Value::Object(members) => members
+                .iter_mut()
+                .try_for_each(|(name, member)| self.fill(member, &pointer.member(name))),
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         }
     }
 
     /// The text with its placeholders filled in, or `None` if it has none.
-    fn fill_text(&mut self, text: &str, markup: bool, pointer: &Pointer) -> Result<Option<Value>, EditError> {
+    fn fill_text(
+        &mut self,
+        text: &str,
+        markup: bool,
+        pointer: &Pointer,
+    ) -> Result<Option<Value>, EditError> {
         let mut filled = String::new();
         let mut rest = text;
         let mut found = false;
@@ -132,7 +162,8 @@ impl Filler<'_> {
             })?;
             found = true;
             self.used.insert(name.to_owned());
-            let alone = before.trim().is_empty() && after.trim().is_empty() && filled.trim().is_empty();
+            let alone =
+                before.trim().is_empty() && after.trim().is_empty() && filled.trim().is_empty();
             if alone && !markup {
                 return Ok(Some(value.clone()));
             }
@@ -193,7 +224,12 @@ mod tests {
     use super::*;
 
     fn data(value: Value) -> Data {
-        value.as_object().expect("object").clone().into_iter().collect()
+        value
+            .as_object()
+            .expect("object")
+            .clone()
+            .into_iter()
+            .collect()
     }
 
     fn check(text: &str, values: Value, expected: Value) {
@@ -203,9 +239,21 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled_in() {
-        check("Hello, {{ name }}!", json!({"name": "Zoë O'Neil"}), json!("Hello, Zoë O'Neil!"));
-        check("{{a}}{{ a }} and {{  a}}", json!({"a": "x"}), json!("xx and x"));
-        check("costs {{ price }} €", json!({"price": 12.5}), json!("costs 12.5 €"));
+        check(
+            "Hello, {{ name }}!",
+            json!({"name": "Zoë O'Neil"}),
+            json!("Hello, Zoë O'Neil!"),
+        );
+        check(
+            "{{a}}{{ a }} and {{  a}}",
+            json!({"a": "x"}),
+            json!("xx and x"),
+        );
+        check(
+            "costs {{ price }} €",
+            json!({"price": 12.5}),
+            json!("costs 12.5 €"),
+        );
         check("{{ a }}", json!({"a": "{{ a }}"}), json!("{{ a }}"));
         check("a{b{color:red}}", json!({}), json!("a{b{color:red}}"));
         check("{{ open", json!({}), json!("{{ open"));
@@ -222,7 +270,10 @@ mod tests {
     fn in_html_a_value_is_text_and_never_markup() {
         let document = json!({"asset": {"html": "<p>{{ name }}</p>", "text": "{{ name }}"}});
         let merged = merge(document, &data(json!({"name": "<b>Tom & Jo's</b>"}))).expect("merges");
-        assert_eq!(merged.document["asset"]["html"], "<p>&lt;b&gt;Tom &amp; Jo&#39;s&lt;/b&gt;</p>");
+        assert_eq!(
+            merged.document["asset"]["html"],
+            "<p>&lt;b&gt;Tom &amp; Jo&#39;s&lt;/b&gt;</p>"
+        );
         assert_eq!(merged.document["asset"]["text"], "<b>Tom & Jo's</b>");
     }
 
@@ -235,7 +286,11 @@ mod tests {
 
     #[test]
     fn a_missing_value_is_an_error_that_names_it() {
-        let error = merge(json!({"a": [{"b": "x {{ Name }}"}]}), &data(json!({"name": ""}))).expect_err("missing");
+        let error = merge(
+            json!({"a": [{"b": "x {{ Name }}"}]}),
+            &data(json!({"name": ""})),
+        )
+        .expect_err("missing");
         assert_eq!(
             error.to_string(),
             "/a/0/b: {{ Name }} is not allowed: expected a value for \"Name\" in the data, or a default in /merge"
@@ -244,7 +299,11 @@ mod tests {
 
     #[test]
     fn what_had_a_placeholder_is_known_whatever_its_value() {
-        let merged = merge(json!({"a": {"b": "{{ x }}"}, "c": "x"}), &data(json!({"x": "x"}))).expect("merges");
+        let merged = merge(
+            json!({"a": {"b": "{{ x }}"}, "c": "x"}),
+            &data(json!({"x": "x"})),
+        )
+        .expect("merges");
         assert!(merged.is_dynamic(&"/a".into()) && merged.is_dynamic(&"/a/b".into()));
         assert!(!merged.is_dynamic(&"/c".into()) && !merged.is_dynamic(&"/a/b/c".into()));
     }

@@ -31,7 +31,10 @@ pub struct Tween {
 impl Curve {
     /// The same value all the time.
     pub const fn constant(value: f64) -> Self {
-        Self { base: value, tweens: Vec::new() }
+        Self {
+            base: value,
+            tweens: Vec::new(),
+        }
     }
 
     /// A series of tweens; they are put in the order of their starts. Without
@@ -47,7 +50,9 @@ impl Curve {
         match self.tweens.iter().rev().find(|tween| tween.start <= local) {
             None => self.base,
             Some(tween) => {
-                let share = tween.easing.ease(progress(local - tween.start, tween.length));
+                let share = tween
+                    .easing
+                    .ease(progress(local - tween.start, tween.length));
                 tween.from + (tween.to - tween.from) * share
             }
         }
@@ -126,7 +131,11 @@ impl Easing {
                 let (mut low, mut high) = (0.0, 1.0);
                 for _ in 0..HALVINGS {
                     let middle = (low + high) / 2.0;
-                    if bezier(x1, x2, middle) < x { low = middle } else { high = middle }
+                    if bezier(x1, x2, middle) < x {
+                        low = middle
+                    } else {
+                        high = middle
+                    }
                 }
                 bezier(y1, y2, (low + high) / 2.0)
             }
@@ -153,8 +162,20 @@ mod tests {
         let curve = Curve::new(
             9.0,
             vec![
-                Tween { from: 5.0, to: 3.0, start: second(4), length: second(2), easing: Easing::Linear },
-                Tween { from: 1.0, to: 2.0, start: second(1), length: second(1), easing: Easing::Linear },
+                Tween {
+                    from: 5.0,
+                    to: 3.0,
+                    start: second(4),
+                    length: second(2),
+                    easing: Easing::Linear,
+                },
+                Tween {
+                    from: 1.0,
+                    to: 2.0,
+                    start: second(1),
+                    length: second(1),
+                    easing: Easing::Linear,
+                },
             ],
         );
         let values: Vec<f64> = (0..8).map(|s| curve.at(second(s))).collect();
@@ -167,7 +188,10 @@ mod tests {
         for (name, easing) in Easing::NAMED {
             assert_eq!(easing.ease(0.0), 0.0, "{name}");
             assert_eq!(easing.ease(1.0), 1.0, "{name}");
-            assert!(easing.ease(0.001).abs() < 0.2 && (easing.ease(0.999) - 1.0).abs() < 0.2, "{name}");
+            assert!(
+                easing.ease(0.001).abs() < 0.2 && (easing.ease(0.999) - 1.0).abs() < 0.2,
+                "{name}"
+            );
         }
     }
 
@@ -182,7 +206,13 @@ mod tests {
 
     #[test]
     fn an_empty_tween_jumps() {
-        let tween = Tween { from: 0.0, to: 1.0, start: second(1), length: Time::ZERO, easing: Easing::Linear };
+        let tween = Tween {
+            from: 0.0,
+            to: 1.0,
+            start: second(1),
+            length: Time::ZERO,
+            easing: Easing::Linear,
+        };
         assert_eq!(Curve::new(0.0, vec![tween]).at(second(1)), 1.0);
     }
 }

@@ -60,9 +60,13 @@ pub struct Clip {
 impl Clip {
     /// The frames in which it is on: those that begin within it.
     pub fn frames(&self, video: &VideoProfile) -> FrameRange {
-        let frame = |time| u32::try_from(video.rate.frame_at_or_after(time).max(0)).unwrap_or(u32::MAX);
+        let frame =
+            |time| u32::try_from(video.rate.frame_at_or_after(time).max(0)).unwrap_or(u32::MAX);
         let start = frame(self.start);
-        FrameRange { start, end: frame(self.start + self.length).max(start) }
+        FrameRange {
+            start,
+            end: frame(self.start + self.length).max(start),
+        }
     }
 
     /// Its state in frame `frame` of the timeline.
@@ -71,7 +75,12 @@ impl Clip {
         if local < Time::ZERO || local >= self.length {
             return State::HIDDEN;
         }
-        self.motion.state(local, self.length, self.content.size(), (video.width, video.height))
+        self.motion.state(
+            local,
+            self.length,
+            self.content.size(),
+            (video.width, video.height),
+        )
     }
 }
 

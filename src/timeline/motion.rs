@@ -49,12 +49,24 @@ pub struct State {
 
 impl State {
     /// Not drawn. All invisible states are this one.
-    pub const HIDDEN: Self = Self { x: 0, y: 0, width: 0, height: 0, opacity: 0 };
+    pub const HIDDEN: Self = Self {
+        x: 0,
+        y: 0,
+        width: 0,
+        height: 0,
+        opacity: 0,
+    };
 
     /// The whole of a frame of this size in pixels, opaque.
     pub const fn full(width: u32, height: u32) -> Self {
         let (width, height) = (width as i32 * SUBPIXELS, height as i32 * SUBPIXELS);
-        Self { x: 0, y: 0, width, height, opacity: OPAQUE }
+        Self {
+            x: 0,
+            y: 0,
+            width,
+            height,
+            opacity: OPAQUE,
+        }
     }
 
     /// Whether anything of it can be seen in a frame of this size in pixels.
@@ -230,7 +242,13 @@ impl Motion {
     /// The state at `local` in a clip that lasts `length`, for a picture of
     /// `natural` pixels in a frame of `frame` pixels. [`State::HIDDEN`] when
     /// nothing of it can be seen.
-    pub fn state(&self, local: Time, length: Time, natural: (u32, u32), frame: (u32, u32)) -> State {
+    pub fn state(
+        &self,
+        local: Time,
+        length: Time,
+        natural: (u32, u32),
+        frame: (u32, u32),
+    ) -> State {
         let (frame_w, frame_h) = (f64::from(frame.0), f64::from(frame.1));
         let (mut w, mut h) = fitted(self.fit, natural, frame);
         let scale = self.scale.at(local).max(0.0);
@@ -254,7 +272,9 @@ impl Motion {
             (self.leave, progress(length - local, leave), 1.0),
         ];
         for (transition, presence, side) in ends {
-            let Some(transition) = transition else { continue };
+            let Some(transition) = transition else {
+                continue;
+            };
             if presence >= 1.0 {
                 continue;
             }
@@ -287,7 +307,11 @@ impl Motion {
             height: fixed(h * zoom),
             opacity: (opacity * f64::from(OPAQUE)).round() as u16,
         };
-        if state.is_visible(frame.0, frame.1) { state } else { State::HIDDEN }
+        if state.is_visible(frame.0, frame.1) {
+            state
+        } else {
+            State::HIDDEN
+        }
     }
 }
 
@@ -296,8 +320,16 @@ impl Effect {
     fn at(self, local: Time, length: Time) -> (f64, f64, f64) {
         let seconds = |time: Time| time.as_seconds();
         match self.kind {
-            EffectKind::ZoomIn => (1.0 + ZOOM_PER_SECOND * self.speed * seconds(local), 0.0, 0.0),
-            EffectKind::ZoomOut => (1.0 + ZOOM_PER_SECOND * self.speed * seconds(length - local), 0.0, 0.0),
+            EffectKind::ZoomIn => (
+                1.0 + ZOOM_PER_SECOND * self.speed * seconds(local),
+                0.0,
+                0.0,
+            ),
+            EffectKind::ZoomOut => (
+                1.0 + ZOOM_PER_SECOND * self.speed * seconds(length - local),
+                0.0,
+                0.0,
+            ),
             EffectKind::Slide(direction) => {
                 // The picture is enlarged by what it travels, so that its edge
                 // never comes into sight.
@@ -320,7 +352,8 @@ fn shares(enter: Option<Transition>, leave: Option<Transition>, length: Time) ->
         return (enter, leave);
     }
     let share = |part: Time| {
-        let flicks = i128::from(part.flicks()) * i128::from(length.flicks()) / i128::from(both.flicks().max(1));
+        let flicks = i128::from(part.flicks()) * i128::from(length.flicks())
+            / i128::from(both.flicks().max(1));
         Time::from_flicks(flicks as i64)
     };
     (share(enter), share(leave))
@@ -357,7 +390,12 @@ mod tests {
     }
 
     fn rect(state: State) -> (i32, i32, i32, i32) {
-        (state.x / SUBPIXELS, state.y / SUBPIXELS, state.width / SUBPIXELS, state.height / SUBPIXELS)
+        (
+            state.x / SUBPIXELS,
+            state.y / SUBPIXELS,
+            state.width / SUBPIXELS,
+            state.height / SUBPIXELS,
+        )
     }
 
     fn at_rest(motion: &Motion, natural: (u32, u32)) -> State {
@@ -372,7 +410,10 @@ mod tests {
             (Fit::Contain, (280, 0, 720, 720)),
             (Fit::None, (590, 310, 100, 100)),
         ] {
-            let motion = Motion { fit, ..Motion::default() };
+            let motion = Motion {
+                fit,
+                ..Motion::default()
+            };
             assert_eq!(rect(at_rest(&motion, (100, 100))), expected, "{fit:?}");
         }
     }
@@ -388,46 +429,113 @@ mod tests {
                 offset_y: Curve::constant(0.1),
                 ..Motion::default()
             };
-            let x = 128 + if name.ends_with("eft") { 0 } else if name.ends_with("ight") { 1080 } else { 540 };
-            let y = if name.starts_with("top") { 0 } else if name.starts_with("bottom") { 620 } else { 310 } - 72;
-            assert_eq!(rect(at_rest(&motion, (100, 50))), (x, y, 200, 100), "{name}");
+            let x = 128
+                + if name.ends_with("eft") {
+                    0
+                } else if name.ends_with("ight") {
+                    1080
+                } else {
+                    540
+                };
+            let y = if name.starts_with("top") {
+                0
+            } else if name.starts_with("bottom") {
+                620
+            } else {
+                310
+            } - 72;
+            assert_eq!(
+                rect(at_rest(&motion, (100, 50))),
+                (x, y, 200, 100),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn a_fade_goes_from_nothing_to_opaque_and_back() {
-        let fade = Some(Transition { kind: TransitionKind::Fade, length: millis(1000) });
-        let motion = Motion { enter: fade, leave: fade, ..Motion::default() };
+        let fade = Some(Transition {
+            kind: TransitionKind::Fade,
+            length: millis(1000),
+        });
+        let motion = Motion {
+            enter: fade,
+            leave: fade,
+            ..Motion::default()
+        };
         let opacity = |ms| motion.state(millis(ms), millis(6000), FRAME, FRAME).opacity;
-        assert_eq!([0, 250, 500, 1000, 5000, 5750, 6000].map(opacity), [0, 64, 128, 256, 256, 64, 0]);
+        assert_eq!(
+            [0, 250, 500, 1000, 5000, 5750, 6000].map(opacity),
+            [0, 64, 128, 256, 256, 64, 0]
+        );
     }
 
     #[test]
     fn two_transitions_share_a_clip_that_is_too_short_for_both() {
-        let fade = Some(Transition { kind: TransitionKind::Fade, length: millis(1000) });
-        let motion = Motion { enter: fade, leave: fade, ..Motion::default() };
-        assert_eq!(motion.state(millis(500), millis(1000), FRAME, FRAME).opacity, OPAQUE);
+        let fade = Some(Transition {
+            kind: TransitionKind::Fade,
+            length: millis(1000),
+        });
+        let motion = Motion {
+            enter: fade,
+            leave: fade,
+            ..Motion::default()
+        };
+        assert_eq!(
+            motion
+                .state(millis(500), millis(1000), FRAME, FRAME)
+                .opacity,
+            OPAQUE
+        );
     }
 
     #[test]
     fn a_carousel_comes_from_outside_and_leaves_on_the_other_side() {
-        for direction in [Direction::Left, Direction::Right, Direction::Up, Direction::Down] {
-            let transition = Some(Transition { kind: TransitionKind::Carousel(direction), length: millis(1000) });
-            let motion = Motion { enter: transition, leave: transition, ..Motion::default() };
+        for direction in [
+            Direction::Left,
+            Direction::Right,
+            Direction::Up,
+            Direction::Down,
+        ] {
+            let transition = Some(Transition {
+                kind: TransitionKind::Carousel(direction),
+                length: millis(1000),
+            });
+            let motion = Motion {
+                enter: transition,
+                leave: transition,
+                ..Motion::default()
+            };
             let state = |ms| motion.state(millis(ms), millis(4000), FRAME, FRAME);
             assert_eq!(state(0), State::HIDDEN, "{direction:?} begins outside");
-            assert_eq!(state(2000), State::full(1280, 720), "{direction:?} rests inside");
+            assert_eq!(
+                state(2000),
+                State::full(1280, 720),
+                "{direction:?} rests inside"
+            );
             let (early, late) = (state(10), state(3990));
             let (dx, dy) = direction.vector();
-            assert!(f64::from(early.x) * dx <= 0.0 && f64::from(early.y) * dy <= 0.0, "{early:?}");
-            assert!(f64::from(late.x) * dx >= 0.0 && f64::from(late.y) * dy >= 0.0, "{late:?}");
+            assert!(
+                f64::from(early.x) * dx <= 0.0 && f64::from(early.y) * dy <= 0.0,
+                "{early:?}"
+            );
+            assert!(
+                f64::from(late.x) * dx >= 0.0 && f64::from(late.y) * dy >= 0.0,
+                "{late:?}"
+            );
         }
     }
 
     #[test]
     fn a_zoom_effect_grows_by_two_percent_a_second_about_the_centre() {
-        let effect = Some(Effect { kind: EffectKind::ZoomIn, speed: 1.0 });
-        let motion = Motion { effect, ..Motion::default() };
+        let effect = Some(Effect {
+            kind: EffectKind::ZoomIn,
+            speed: 1.0,
+        });
+        let motion = Motion {
+            effect,
+            ..Motion::default()
+        };
         let state = motion.state(millis(6000), millis(6000), FRAME, FRAME);
         assert_eq!(state.width, fixed(1280.0 * 1.12));
         assert_eq!(state.x * 2 + state.width, 1280 * SUBPIXELS);
@@ -435,20 +543,45 @@ mod tests {
 
     #[test]
     fn a_slide_effect_never_shows_the_edge() {
-        for direction in [Direction::Left, Direction::Right, Direction::Up, Direction::Down] {
-            let effect = Some(Effect { kind: EffectKind::Slide(direction), speed: 2.0 });
-            let motion = Motion { effect, ..Motion::default() };
+        for direction in [
+            Direction::Left,
+            Direction::Right,
+            Direction::Up,
+            Direction::Down,
+        ] {
+            let effect = Some(Effect {
+                kind: EffectKind::Slide(direction),
+                speed: 2.0,
+            });
+            let motion = Motion {
+                effect,
+                ..Motion::default()
+            };
             for ms in (0..=8000).step_by(100) {
-                assert!(motion.state(millis(ms), millis(8000), FRAME, FRAME).covers(1280, 720), "{direction:?} {ms}");
+                assert!(
+                    motion
+                        .state(millis(ms), millis(8000), FRAME, FRAME)
+                        .covers(1280, 720),
+                    "{direction:?} {ms}"
+                );
             }
         }
     }
 
     #[test]
     fn all_that_cannot_be_seen_is_the_one_hidden_state() {
-        let off_frame = Motion { offset_x: Curve::constant(2.0), ..Motion::default() };
-        let transparent = Motion { opacity: Curve::constant(0.0), ..Motion::default() };
-        let shrunk = Motion { scale: Curve::constant(0.0), ..Motion::default() };
+        let off_frame = Motion {
+            offset_x: Curve::constant(2.0),
+            ..Motion::default()
+        };
+        let transparent = Motion {
+            opacity: Curve::constant(0.0),
+            ..Motion::default()
+        };
+        let shrunk = Motion {
+            scale: Curve::constant(0.0),
+            ..Motion::default()
+        };
         for motion in [off_frame, transparent, shrunk] {
             assert_eq!(at_rest(&motion, FRAME), State::HIDDEN);
         }
@@ -456,7 +589,11 @@ mod tests {
 
     #[test]
     fn absurd_numbers_stay_within_bounds() {
-        let motion = Motion { scale: Curve::constant(1e300), offset_x: Curve::constant(-1e300), ..Motion::default() };
+        let motion = Motion {
+            scale: Curve::constant(1e300),
+            offset_x: Curve::constant(-1e300),
+            ..Motion::default()
+        };
         let state = at_rest(&motion, FRAME);
         assert!(state.x.checked_add(state.width).is_some());
     }

@@ -18,8 +18,8 @@ pub const MAX_SOURCE_CHARS: usize = 100_000;
 
 /// Elements that run, load or embed something.
 const REFUSED_ELEMENTS: &[&str] = &[
-    "applet", "audio", "base", "embed", "frame", "frameset", "iframe", "image", "img", "link", "object", "picture",
-    "script", "source", "track", "use", "video",
+    "applet", "audio", "base", "embed", "frame", "frameset", "iframe", "image", "img", "link",
+    "object", "picture", "script", "source", "track", "use", "video",
 ];
 /// Attributes that load something. `href` is missing because only `a` can have it here, where it does nothing.
 const REFUSED_ATTRIBUTES: &[&str] = &["background", "src", "srcset", "xlink:href"];
@@ -75,16 +75,26 @@ impl HtmlBox {
     ///
     /// The body is the box; the asset's own rules follow ours, so they win.
     pub fn to_markup(&self, frame: (u32, u32)) -> Markup {
-        let (width, height) = (self.width.unwrap_or(frame.0), self.height.unwrap_or(frame.1));
+        let (width, height) = (
+            self.width.unwrap_or(frame.0),
+            self.height.unwrap_or(frame.1),
+        );
         let (down, across) = self.position;
-        let ground = self.background.map_or(String::new(), |colour| format!("background-color:{colour};"));
+        let ground = self.background.map_or(String::new(), |colour| {
+            format!("background-color:{colour};")
+        });
         let css = format!(
             "html,body{{margin:0;width:{width}px;height:{height}px;}}\n\
              body{{box-sizing:border-box;display:block;align-content:{down};text-align:{across};\
              font-family:\"{DEFAULT_FAMILY}\";font-size:16px;color:#000;{ground}}}\n{}",
             self.css
         );
-        Markup { html: format!("<!doctype html><html><body>{}</body></html>", self.html), css, width, height }
+        Markup {
+            html: format!("<!doctype html><html><body>{}</body></html>", self.html),
+            css,
+            width,
+            height,
+        }
     }
 }
 
@@ -107,7 +117,13 @@ impl TryFrom<&HtmlAsset> for HtmlBox {
                 Some("transparent" | "") => None,
                 Some(hex) if Colour::from_rgb_hex(hex).is_some() => Colour::from_rgb_hex(hex),
                 Some(hex) if Colour::from_argb_hex(hex).is_some() => Colour::from_argb_hex(hex),
-                _ => return Err(FieldError::new("/background", value, "transparent, #RRGGBB or #AARRGGBB, alpha first")),
+                _ => {
+                    return Err(FieldError::new(
+                        "/background",
+                        value,
+                        "transparent, #RRGGBB or #AARRGGBB, alpha first",
+                    ));
+                }
             },
         };
         Ok(Self {
@@ -116,7 +132,12 @@ impl TryFrom<&HtmlAsset> for HtmlBox {
             width: pixels("/width", &asset.width, 1..=MAX_BOX_SIDE)?,
             height: pixels("/height", &asset.height, 1..=MAX_BOX_SIDE)?,
             background,
-            position: choice("/position", &asset.position, POSITIONS, ("center", "center"))?,
+            position: choice(
+                "/position",
+                &asset.position,
+                POSITIONS,
+                ("center", "center"),
+            )?,
         })
     }
 }
@@ -150,7 +171,10 @@ fn check_html(source: &str) -> Result<(String, String), FieldError> {
         rest = after;
         if element_name(tag) == Some("style".to_owned()) && !tag.starts_with("</") {
             // Lower-casing ASCII only keeps every byte in its place.
-            let end = rest.to_ascii_lowercase().find("</style").unwrap_or(rest.len());
+            let end = rest
+                .to_ascii_lowercase()
+                .find("</style")
+                .unwrap_or(rest.len());
             check_css("/html", &rest[..end])?;
             style.push_str(&rest[..end]);
             rest = &rest[end..];
@@ -165,12 +189,23 @@ fn check_html(source: &str) -> Result<(String, String), FieldError> {
 
 /// Checks the tag that `source` begins with and gives its length; 1 where the `<` begins none.
 fn check_tag(source: &str) -> Result<usize, FieldError> {
-    let Some(name) = element_name(source) else { return Ok(1) };
-    let refused = |what: String| Err(FieldError::new("/html", what, "still markup: no scripts, frames, pictures or addresses"));
+    let Some(name) = element_name(source) else {
+        return Ok(1);
+    };
+    let refused = |what: String| {
+        Err(FieldError::new(
+            "/html",
+            what,
+            "still markup: no scripts, frames, pictures or addresses",
+        ))
+    };
     if REFUSED_ELEMENTS.contains(&name.as_str()) {
         return refused(format!("<{name}>"));
     }
-    let mut rest = &source[source.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(source.len())..];
+    // Past `<` or `</` and the name, which is ASCII where it has this form at all.
+    let mut rest = source[1..]
+        .trim_start_matches('/')
+        .trim_start_matches(|c: char| !(c.is_whitespace() || c == '>' || c == '/'));
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
         if rest.is_empty() {
@@ -180,7 +215,10 @@ fn check_tag(source: &str) -> Result<usize, FieldError> {
             return Ok(source.len() - after.len());
         }
         // At least one character, so that a stray `=` is passed too.
-        let end = rest.char_indices().skip(1).find(|(_, c)| c.is_whitespace() || "=>/".contains(*c));
+        let end = rest
+            .char_indices()
+            .skip(1)
+            .find(|(_, c)| c.is_whitespace() || "=>/".contains(*c));
         let (attribute, after) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
         let attribute = attribute.to_ascii_lowercase();
         let value;
@@ -204,7 +242,9 @@ fn element_name(source: &str) -> Option<String> {
     if !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
-    let end = rest.find(|c: char| c.is_whitespace() || c == '>' || c == '/').unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| c.is_whitespace() || c == '>' || c == '/')
+        .unwrap_or(rest.len());
     Some(rest[..end].to_ascii_lowercase())
 }
 
@@ -212,7 +252,11 @@ fn element_name(source: &str) -> Option<String> {
 fn attribute_value(source: &str) -> (&str, &str) {
     match source.chars().next() {
         Some(quote @ ('"' | '\'')) => source[1..].split_once(quote).unwrap_or((&source[1..], "")),
-        _ => source.split_at(source.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(source.len())),
+        _ => source.split_at(
+            source
+                .find(|c: char| c.is_whitespace() || c == '>')
+                .unwrap_or(source.len()),
+        ),
     }
 }
 
@@ -220,16 +264,30 @@ fn attribute_value(source: &str) -> (&str, &str) {
 fn check_css(pointer: &str, css: &str) -> Result<(), FieldError> {
     let css = css.to_ascii_lowercase();
     if css.contains("@import") {
-        return Err(FieldError::new(pointer, "@import", "a style sheet that is complete in itself"));
+        return Err(FieldError::new(
+            pointer,
+            "@import",
+            "a style sheet that is complete in itself",
+        ));
     }
     if css.contains("@font-face") {
-        return Err(FieldError::new(pointer, "@font-face", "fonts in the template's /timeline/fonts"));
+        return Err(FieldError::new(
+            pointer,
+            "@font-face",
+            "fonts in the template's /timeline/fonts",
+        ));
     }
     for (at, _) in css.match_indices("url(") {
-        let target = css[at + "url(".len()..].trim_start().trim_start_matches(['"', '\'']);
+        let target = css[at + "url(".len()..]
+            .trim_start()
+            .trim_start_matches(['"', '\'']);
         if !target.starts_with('#') {
             let shown: String = css[at..].chars().take(60).collect();
-            return Err(FieldError::new(pointer, shown, "no url() but a fragment such as url(#name)"));
+            return Err(FieldError::new(
+                pointer,
+                shown,
+                "no url() but a fragment such as url(#name)",
+            ));
         }
     }
     Ok(())
@@ -254,7 +312,11 @@ mod tests {
             ("<p/onclick=x>a</p>", "", "/html"),
             ("<iframe></iframe>", "", "/html"),
             ("<img src='x.png'>", "", "/html"),
-            ("<p style=\"background:url(http://x/y.png)\">a</p>", "", "/html"),
+            (
+                "<p style=\"background:url(http://x/y.png)\">a</p>",
+                "",
+                "/html",
+            ),
             ("<style>@import 'x'</style>", "", "/html"),
             ("<p>a</p>", "p{background:URL( 'x.png')}", "/css"),
             ("<p>a</p>", "@import url(#x);", "/css"),
@@ -275,13 +337,22 @@ mod tests {
 
     #[test]
     fn style_elements_move_into_the_style_sheet() {
-        let read = read("<STYLE>p{color:red}</style ><p>a</p><!-- <script> -->", "p{margin:0}").unwrap();
-        assert_eq!((read.html.as_str(), read.css.as_str()), ("<p>a</p>", "p{margin:0}\np{color:red}"));
+        let read = read(
+            "<STYLE>p{color:red}</style ><p>a</p><!-- <script> -->",
+            "p{margin:0}",
+        )
+        .unwrap();
+        assert_eq!(
+            (read.html.as_str(), read.css.as_str()),
+            ("<p>a</p>", "p{margin:0}\np{color:red}")
+        );
     }
 
     #[test]
     fn the_background_has_its_alpha_first() {
-        let ground = |value: &str| HtmlBox::from_value(&json!({"html": "", "background": value})).map(|b| b.background);
+        let ground = |value: &str| {
+            HtmlBox::from_value(&json!({"html": "", "background": value})).map(|b| b.background)
+        };
         assert_eq!(ground("#80ff0000").unwrap().unwrap().rgb, [255, 0, 0]);
         assert_eq!(ground("#00ff00").unwrap().unwrap().alpha, 1.0);
         assert_eq!(ground("transparent").unwrap(), None);

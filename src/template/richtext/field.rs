@@ -33,7 +33,11 @@ impl FieldError {
         if shown.len() < value.len() {
             shown.push('…');
         }
-        Self { pointer: pointer.to_owned(), value: shown, expected: expected.into() }
+        Self {
+            pointer: pointer.to_owned(),
+            value: shown,
+            expected: expected.into(),
+        }
     }
 }
 
@@ -50,13 +54,19 @@ impl Colour {
     /// Reads `#RRGGBB`.
     pub fn from_rgb_hex(text: &str) -> Option<Self> {
         let [r, g, b] = hex_bytes::<3>(text)?;
-        Some(Self { rgb: [r, g, b], alpha: 1.0 })
+        Some(Self {
+            rgb: [r, g, b],
+            alpha: 1.0,
+        })
     }
 
     /// Reads `#AARRGGBB`, alpha first.
     pub fn from_argb_hex(text: &str) -> Option<Self> {
         let [a, r, g, b] = hex_bytes::<4>(text)?;
-        Some(Self { rgb: [r, g, b], alpha: f64::from(a) / 255.0 })
+        Some(Self {
+            rgb: [r, g, b],
+            alpha: f64::from(a) / 255.0,
+        })
     }
 }
 
@@ -87,7 +97,9 @@ pub(crate) fn number(
     range: RangeInclusive<f64>,
     default: f64,
 ) -> Result<f64, FieldError> {
-    let Some(value) = value else { return Ok(default) };
+    let Some(value) = value else {
+        return Ok(default);
+    };
     let expected = || format!("a number from {} to {}", range.start(), range.end());
     let found = match value {
         Value::Number(number) => number.as_f64(),
@@ -121,7 +133,9 @@ pub(crate) fn choice<T: Copy>(
     choices: &[(&str, T)],
     default: T,
 ) -> Result<T, FieldError> {
-    let Some(value) = value else { return Ok(default) };
+    let Some(value) = value else {
+        return Ok(default);
+    };
     choices
         .iter()
         .find(|(name, _)| value.as_str() == Some(name))
@@ -133,7 +147,11 @@ pub(crate) fn choice<T: Copy>(
 }
 
 /// True or false, also as a string; `default` where the field is absent.
-pub(crate) fn flag(pointer: &str, value: &Option<Value>, default: bool) -> Result<bool, FieldError> {
+pub(crate) fn flag(
+    pointer: &str,
+    value: &Option<Value>,
+    default: bool,
+) -> Result<bool, FieldError> {
     match value {
         None => Ok(default),
         Some(Value::Bool(flag)) => Ok(*flag),
@@ -146,7 +164,11 @@ pub(crate) fn flag(pointer: &str, value: &Option<Value>, default: bool) -> Resul
 /// A text of at most `max` characters; `None` where the field is absent.
 /// Numbers and truth values are taken as they are written, because a
 /// placeholder alone in a string takes the type of its replacement.
-pub(crate) fn text(pointer: &str, value: &Option<Value>, max: usize) -> Result<Option<String>, FieldError> {
+pub(crate) fn text(
+    pointer: &str,
+    value: &Option<Value>,
+    max: usize,
+) -> Result<Option<String>, FieldError> {
     let text = match value {
         None => return Ok(None),
         Some(Value::String(text)) => text.clone(),
@@ -187,7 +209,11 @@ mod tests {
 
     #[test]
     fn a_number_may_come_as_a_string() {
-        for (value, expected) in [(json!(36), 36.0), (json!("36"), 36.0), (json!(" 1.5 "), 1.5)] {
+        for (value, expected) in [
+            (json!(36), 36.0),
+            (json!("36"), 36.0),
+            (json!(" 1.5 "), 1.5),
+        ] {
             assert_eq!(number("/n", &Some(value), 0.0..=100.0, 7.0), Ok(expected));
         }
         assert_eq!(number("/n", &None, 0.0..=100.0, 7.0), Ok(7.0));
@@ -195,7 +221,14 @@ mod tests {
 
     #[test]
     fn a_number_out_of_range_is_refused_by_name_value_and_range() {
-        for bad in [json!(501), json!("0"), json!("NaN"), json!("inf"), json!("big"), json!([1])] {
+        for bad in [
+            json!(501),
+            json!("0"),
+            json!("NaN"),
+            json!("inf"),
+            json!("big"),
+            json!([1]),
+        ] {
             let error = number("/font/size", &Some(bad.clone()), 1.0..=500.0, 48.0).unwrap_err();
             assert_eq!(
                 error.to_string(),
@@ -206,13 +239,27 @@ mod tests {
 
     #[test]
     fn colours_have_one_spelling_each() {
-        let black = Colour { rgb: [0, 0, 0], alpha: 1.0 };
+        let black = Colour {
+            rgb: [0, 0, 0],
+            alpha: 1.0,
+        };
         assert_eq!(Colour::from_rgb_hex("#000000"), Some(black));
         assert_eq!(
             Colour::from_argb_hex("#80ff0010"),
-            Some(Colour { rgb: [255, 0, 16], alpha: 128.0 / 255.0 })
+            Some(Colour {
+                rgb: [255, 0, 16],
+                alpha: 128.0 / 255.0
+            })
         );
-        for bad in ["000000", "#000", "#00000g", "#80ff0010", "#+10000", "", "#é0000"] {
+        for bad in [
+            "000000",
+            "#000",
+            "#00000g",
+            "#80ff0010",
+            "#+10000",
+            "",
+            "#é0000",
+        ] {
             assert_eq!(Colour::from_rgb_hex(bad), None, "{bad}");
         }
     }
