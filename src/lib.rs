@@ -35,3 +35,11 @@ pub mod render;
 
 #[cfg(feature = "media")]
 pub mod delivery;
+#[cfg(feature = "media")]
+pub mod publish;
+
+#[cfg(feature = "media")]
+pub mod cli;
+
+#[cfg(feature = "media")]
+pub mod app;

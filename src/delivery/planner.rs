@@ -71,6 +71,11 @@ impl Planner {
         &self.library
     }
 
+    /// What draws the texts of plans.
+    pub fn rasteriser(&self) -> &Arc<Rasteriser> {
+        &self.rasteriser
+    }
+
     /// The fonts that every Edit may use.
     pub fn fonts(&self) -> &FontCatalogue {
         &self.fonts

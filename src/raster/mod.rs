@@ -15,5 +15,5 @@ pub mod visible;
 pub use self::engine::{RASTERISER_VERSION, RasterError, RasterRequest, Rasteriser};
 pub use self::face::FontError;
 pub use self::fonts::{FontCatalogue, FontRequest, FontSelection, SYSTEM_FONTS};
-pub use self::picture::{PictureError, decode_picture, read_picture};
+pub use self::picture::{PictureError, decode_picture, probe_picture, read_picture};
 pub use self::sprite::Sprite;

@@ -4,13 +4,14 @@
 //! orientation says. A file is never trusted: its dimensions are checked before
 //! any pixel is decoded. Colour profiles are not applied: pixels are taken as sRGB.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use thiserror::Error;
 
 use super::sprite::Sprite;
+use crate::template::bind::AssetKind;
 
 /// The largest side of a picture: twice an 8K frame's, so that it may be panned.
 pub const MAX_PICTURE_SIDE: u32 = 16_384;
@@ -56,8 +57,35 @@ pub enum PictureError {
     Decode(#[from] image::ImageError),
 }
 
+/// What the file at `path` is as an asset, if it is a picture at all. Decodes it
+/// only where that is the one way to tell whether it is opaque.
+pub fn probe_picture(path: &Path) -> Option<Result<AssetKind, PictureError>> {
+    let mut head = [0; 32];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut head));
+    if let Ok(read) = read
+        && !image::guess_format(&head[..read]).is_ok_and(is_supported)
+    {
+        return None;
+    }
+    Some(file_bytes(path).and_then(|bytes| {
+        let mut decoder = open(&bytes)?;
+        let (width, height) = decoder.dimensions();
+        let turned = decoder.orientation()?.to_exif() >= FIRST_TURNED;
+        let size = if turned { (height, width) } else { (width, height) };
+        let opaque = !decoder.color_type().has_alpha() || decode_picture(&bytes)?.is_opaque();
+        Ok(AssetKind::Image { size, opaque })
+    }))
+}
+
+/// Of the eight EXIF orientations the first that swaps width and height.
+const FIRST_TURNED: u8 = 5;
+
 /// Reads and decodes the picture file at `path`.
 pub fn read_picture(path: &Path) -> Result<Sprite, PictureError> {
+    decode_picture(&file_bytes(path)?)
+}
+
+fn file_bytes(path: &Path) -> Result<Vec<u8>, PictureError> {
     let read = |error| PictureError::Read {
         path: path.to_owned(),
         error,
@@ -66,7 +94,36 @@ pub fn read_picture(path: &Path) -> Result<Sprite, PictureError> {
     if bytes > MAX_PICTURE_BYTES {
         return Err(PictureError::TooLong { bytes });
     }
-    decode_picture(&std::fs::read(path).map_err(read)?)
+    std::fs::read(path).map_err(read)
+}
+
+fn is_supported(format: ImageFormat) -> bool {
+    matches!(
+        format,
+        ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Gif
+    )
+}
+
+/// A decoder of a picture whose size is within bounds.
+fn open(bytes: &[u8]) -> Result<impl ImageDecoder + '_, PictureError> {
+    let format = image::guess_format(bytes).map_err(|_| PictureError::Format)?;
+    if !is_supported(format) {
+        return Err(PictureError::Format);
+    }
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_MEMORY);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    let sides = 1..=MAX_PICTURE_SIDE;
+    if !sides.contains(&width)
+        || !sides.contains(&height)
+        || u64::from(width) * u64::from(height) > MAX_PICTURE_PIXELS
+    {
+        return Err(PictureError::TooLarge { width, height });
+    }
+    Ok(decoder)
 }
 
 /// Decodes the bytes of a picture file.
@@ -76,26 +133,7 @@ pub fn decode_picture(bytes: &[u8]) -> Result<Sprite, PictureError> {
             bytes: bytes.len() as u64,
         });
     }
-    let format = image::guess_format(bytes).map_err(|_| PictureError::Format)?;
-    if !matches!(
-        format,
-        ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Gif
-    ) {
-        return Err(PictureError::Format);
-    }
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_DECODER_MEMORY);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
-    let (width, height) = decoder.dimensions();
-    let sides = 1..=MAX_PICTURE_SIDE;
-    if !sides.contains(&width)
-        || !sides.contains(&height)
-        || u64::from(width) * u64::from(height) > MAX_PICTURE_PIXELS
-    {
-        return Err(PictureError::TooLarge { width, height });
-    }
+    let mut decoder = open(bytes)?;
     let orientation = decoder.orientation()?;
     let mut picture = DynamicImage::from_decoder(decoder)?;
     picture.apply_orientation(orientation);

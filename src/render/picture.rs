@@ -69,10 +69,6 @@ impl Picture {
         (luma.width, luma.height)
     }
 
-    /// Whether no pixel is transparent.
-    pub fn is_opaque(&self) -> bool {
-        self.levels[0].alpha.is_none()
-    }
 
     /// The smallest size that is not enlarged when drawn `width` pixels wide.
     pub fn level(&self, width: f64) -> &Level {

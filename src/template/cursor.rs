@@ -122,13 +122,6 @@ impl<'a> Cursor<'a> {
             self.error(format!("one of {}", names.join(", ")))
         })
     }
-
-    /// It as true or false.
-    pub fn boolean(&self) -> Result<bool, EditError> {
-        self.value
-            .as_bool()
-            .ok_or_else(|| self.error("true or false"))
-    }
 }
 
 /// An object that remembers which of its members were read.

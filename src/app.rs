@@ -1,0 +1,67 @@
+//! The composition root: puts the parts together, from the files up.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+
+use crate::cache::{CacheConfig, FragmentCache};
+use crate::delivery::{Delivery, Planner};
+use crate::media::{AssetLibrary, PcmStore};
+use crate::raster::{FontCatalogue, Rasteriser, probe_picture};
+use crate::render::{RenderPool, Renderer};
+use crate::store::{ChunkStore, RecoveryReport, StoreConfig};
+
+/// Where things are and how much of the machine to use.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The assets folder, with `fonts` in it.
+    pub assets: PathBuf,
+    /// Folders that are searched before it.
+    pub more_assets: Vec<PathBuf>,
+    /// Where chunks are kept.
+    pub data_dir: PathBuf,
+    /// Render threads; as many as there are cores when `None`.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// All that is needed to make videos.
+#[derive(Clone)]
+pub struct Engine {
+    /// Edits to plans.
+    pub planner: Planner,
+    /// Chunks, from the cache or rendered.
+    pub delivery: Delivery,
+    /// What opening the store found.
+    pub recovery: RecoveryReport,
+}
+
+impl Engine {
+    /// Opens the store and starts the render threads.
+    pub fn open(config: &EngineConfig) -> Result<Self> {
+        crate::media::init()?;
+        let (store, recovery) = ChunkStore::open(StoreConfig::new(config.data_dir.join("chunks")))?;
+        let pcm = PcmStore::open(&config.data_dir.join("sound"))?;
+        let planner = planner(&config.assets, &config.more_assets)?;
+        let rasteriser = Arc::clone(planner.rasteriser());
+        let renderer = Renderer::new(planner.library().clone(), pcm, rasteriser);
+        let threads = config.threads.or(std::thread::available_parallelism().ok());
+        let pool = RenderPool::start(renderer, threads.map_or(1, NonZeroUsize::get)).context("starting render threads")?;
+        let delivery = Delivery::new(FragmentCache::new(store, CacheConfig::default()), pool);
+        Ok(Self { planner, delivery, recovery })
+    }
+}
+
+/// A planner over `assets`, and `more` before it: plans without store or threads.
+pub fn planner(assets: &Path, more: &[PathBuf]) -> Result<Planner> {
+    let fonts = assets.join("fonts");
+    let fonts = FontCatalogue::load(&fonts, &[]).with_context(|| format!("the fonts in {}", fonts.display()))?;
+    let fonts = Arc::new(fonts);
+    let mut roots = more.to_vec();
+    roots.push(assets.to_owned());
+    let probe_still = |path: &Path| probe_picture(path).map(|kind| kind.map_err(|error| error.to_string()));
+    let library = AssetLibrary::new(roots, probe_still);
+    let rasteriser = Arc::new(Rasteriser::new(Arc::clone(&fonts)));
+    Ok(Planner::new(library, fonts, rasteriser))
+}

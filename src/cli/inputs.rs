@@ -1,0 +1,137 @@
+//! What several commands take: a template, data, folders, a partition scheme.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::Value;
+
+use crate::app::EngineConfig;
+use crate::cli::BadInput;
+use crate::delivery::{Plan, PlanError, Planner};
+use crate::partition::{CHUNK_MAX_RANGE, Partitioning, Scheme};
+use crate::template::merge::Data;
+use crate::time::Time;
+
+/// The largest template file, in bytes.
+const MAX_TEMPLATE_BYTES: u64 = 16 << 20;
+
+/// The Edit and one person's data.
+#[derive(Clone, Debug, Args)]
+pub(super) struct TemplateArgs {
+    /// The Edit: a JSON file
+    pub template: PathBuf,
+
+    /// A merge field's value; a value that is JSON (5.2, true) is taken as such only where the
+    /// placeholder stands alone in a number field
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+}
+
+/// Where files are.
+#[derive(Clone, Debug, Args)]
+pub(super) struct FolderArgs {
+    /// The assets folder (media and fonts)
+    #[arg(long, value_name = "DIR", env = "LOOMCAST_ASSETS", default_value = "assets")]
+    pub assets: PathBuf,
+
+    /// Where chunks are kept
+    #[arg(long, value_name = "DIR", env = "LOOMCAST_DATA", default_value = "data")]
+    pub data_dir: PathBuf,
+
+    /// Render threads [default: as many as cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl FolderArgs {
+    /// The configuration with the folder of `template` searched first.
+    pub fn config(&self, template: Option<&Path>) -> EngineConfig {
+        let beside = template.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        EngineConfig {
+            assets: self.assets.clone(),
+            more_assets: beside.map(Path::to_owned).into_iter().collect(),
+            data_dir: self.data_dir.clone(),
+            threads: self.threads,
+        }
+    }
+}
+
+/// How to cut.
+#[derive(Clone, Debug, Args)]
+pub(super) struct PartitionArgs {
+    /// Where to cut: scenes, objects or fixed
+    #[arg(long, value_parser = scheme, default_value = "scenes")]
+    pub scheme: Scheme,
+
+    /// The longest video chunk, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = chunk_max, default_value = "2")]
+    pub chunk_max: Time,
+}
+
+impl PartitionArgs {
+    pub fn partitioning(&self) -> Partitioning {
+        Partitioning { scheme: self.scheme, chunk_max: self.chunk_max }
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+fn scheme(text: &str) -> Result<Scheme, String> {
+    let known = Scheme::NAMED.iter().find(|(name, _)| *name == text);
+    known.map(|(_, scheme)| *scheme).ok_or_else(|| "expected scenes, objects or fixed".into())
+}
+
+fn chunk_max(text: &str) -> Result<Time, String> {
+    let time = text.parse().ok().and_then(Time::from_decimal_seconds);
+    time.filter(|time| CHUNK_MAX_RANGE.contains(time))
+        .ok_or_else(|| format!("expected {} to {}", CHUNK_MAX_RANGE.start(), CHUNK_MAX_RANGE.end()))
+}
+
+impl TemplateArgs {
+    /// The values set.
+    pub fn data(&self) -> Data {
+        data(&self.set)
+    }
+}
+
+/// Assignments as merge data.
+pub(super) fn data(set: &[(String, String)]) -> Data {
+    set.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect()
+}
+
+/// Reads a template file.
+pub(super) fn read_template(path: &Path) -> Result<Value> {
+    let unreadable = |error: std::io::Error| BadInput(format!("{}: {error}", path.display()));
+    let bytes = fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > MAX_TEMPLATE_BYTES {
+        let message = format!("{}: {bytes} bytes are too many: expected at most {MAX_TEMPLATE_BYTES}", path.display());
+        return Err(BadInput(message).into());
+    }
+    let text = fs::read(path).map_err(unreadable)?;
+    let document = serde_json::from_slice(&text);
+    document.map_err(|error| BadInput(format!("{}: not JSON: {error}", path.display())).into())
+}
+
+/// Plans, telling warnings on standard error.
+pub(super) fn plan(planner: &Planner, edit: Value, data: &Data, partitioning: &Partitioning) -> Result<Plan> {
+    let plan = planner.plan(edit, data, partitioning).map_err(|PlanError::Edit(error)| BadInput(error.to_string()))?;
+    for warning in &plan.warnings {
+        eprintln!("loomcast: warning: {warning}");
+    }
+    Ok(plan)
+}
+
+/// A tokio runtime for commands that are not servers.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+}

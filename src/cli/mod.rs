@@ -1,0 +1,55 @@
+//! The command line.
+
+
+
+
+mod inputs;
+mod output;
+
+mod progress;
+mod render;
+
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Personalised video out of cached chunks.
+#[derive(Debug, Parser)]
+#[command(name = "loomcast", version, about, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Render one person's video to an MP4 file or a folder of HLS
+    Render(render::RenderArgs),
+}
+
+/// Bad input: the caller can mend it. Anything else is a failure of ours.
+#[derive(Debug)]
+pub(crate) struct BadInput(pub String);
+
+impl std::fmt::Display for BadInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadInput {}
+
+/// Runs the command and says how it went: 0 done, 1 failed, 2 bad input.
+pub fn run(args: Args) -> ExitCode {
+    let done = match args.command {
+        Command::Render(args) => render::run(&args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("loomcast: {error:#}");
+            if error.downcast_ref::<BadInput>().is_some() { ExitCode::from(2) } else { ExitCode::from(1) }
+        }
+    }
+}

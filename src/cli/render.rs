@@ -1,0 +1,142 @@
+//! `loomcast render`: one person's video, to a file or a folder.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
+
+use crate::app::Engine;
+use crate::cache::Outcome;
+use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
+use crate::cli::output::{self, Target};
+use crate::cli::progress;
+use crate::delivery::{Delivery, Plan, Wanted};
+use crate::render::Priority;
+
+/// Chunks asked for at a time; the render queue orders them.
+const AHEAD: usize = 16;
+
+#[derive(Debug, Args)]
+pub(super) struct RenderArgs {
+    #[command(flatten)]
+    template: TemplateArgs,
+    #[command(flatten)]
+    folders: FolderArgs,
+    #[command(flatten)]
+    partition: PartitionArgs,
+
+    /// An MP4 file, or a folder (ending in /) for HLS
+    #[arg(short, long, value_name = "PATH")]
+    output: PathBuf,
+
+    /// Print one JSON object about the render
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    frames: u32,
+    duration_s: f64,
+    chunks_total: usize,
+    chunks_hit: usize,
+    chunks_rendered: usize,
+    video_chunks_rendered: usize,
+    cpu_s: f64,
+    first_part_ms: u64,
+    wall_ms: u64,
+    output: PathBuf,
+    warnings: Vec<String>,
+}
+
+pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
+    let started = Instant::now();
+    let edit = inputs::read_template(&args.template.template)?;
+    let engine = Engine::open(&args.folders.config(Some(&args.template.template)))?;
+    let plan = inputs::plan(&engine.planner, edit, &args.template.data(), &args.partition.partitioning())?;
+    let runtime = inputs::runtime()?;
+    let rendered = runtime.block_on(async {
+        let rendered = ensure(&engine.delivery, &plan, started).await?;
+        match Target::of(&args.output) {
+            Target::File(path) => output::write_mp4(&engine.delivery, &plan, &path, Priority::LookAhead).await,
+            Target::Folder(path) => output::write_hls(&engine.delivery, &plan, &path, Priority::LookAhead).await,
+        }
+        .with_context(|| format!("writing {}", args.output.display()))?;
+        engine.delivery.cache().drain().await;
+        Ok::<_, anyhow::Error>(rendered)
+    })?;
+    let total = plan.partition.video.len() + plan.partition.audio.len();
+    let report = Report {
+        frames: plan.timeline.frames,
+        duration_s: plan.timeline.duration().as_seconds(),
+        chunks_total: total,
+        chunks_hit: total - rendered.video - rendered.audio,
+        chunks_rendered: rendered.video + rendered.audio,
+        video_chunks_rendered: rendered.video,
+        cpu_s: progress::cpu_seconds(),
+        first_part_ms: u64::try_from(rendered.first_part.as_millis())?,
+        wall_ms: u64::try_from(started.elapsed().as_millis())?,
+        output: args.output.clone(),
+        warnings: plan.warnings.iter().map(ToString::to_string).collect(),
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!(
+            "{}: {:.2} s, {} of {} chunks reused, {} rendered; first part after {} ms, {:.2} s of CPU, {:.2} s in all",
+            args.output.display(),
+            report.duration_s,
+            report.chunks_hit,
+            total,
+            report.chunks_rendered,
+            report.first_part_ms,
+            report.cpu_s,
+            report.wall_ms as f64 / 1000.0,
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How many chunks had to be rendered, and when the first part was there.
+#[derive(Debug, Default)]
+struct Rendered {
+    video: usize,
+    audio: usize,
+    first_part: Duration,
+}
+
+/// Renders what is missing, in the order of time, with a progress bar.
+async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Rendered> {
+    let video = output::wanted(&plan.partition.video, false);
+    let audio = output::wanted(&plan.partition.audio, false);
+    let bar = progress::bar((video.len() + audio.len()) as u64, "rendering");
+    let mut rendered = Rendered::default();
+    if let Some(first) = video.first() {
+        let access = delivery.chunk(first, Priority::Viewer).await?;
+        access.fragment.part(0).await?;
+        rendered.first_part = started.elapsed();
+        rendered.video += usize::from(access.outcome == Outcome::Filled);
+    }
+    let of = |chunks: Vec<Wanted>, is_video: bool| chunks.into_iter().map(move |wanted| (wanted, is_video));
+    let fetch = |(wanted, is_video): (Wanted, bool)| {
+        let bar = bar.clone();
+        async move {
+            let access = delivery.chunk(&wanted, Priority::LookAhead).await?;
+            access.fragment.finished().await?;
+            bar.inc(1);
+            Ok::<_, crate::delivery::DeliveryError>((access.outcome == Outcome::Filled, is_video))
+        }
+    };
+    // Sound first: it is quick, and a player needs it from the start.
+    let outcomes: Vec<(bool, bool)> =
+        stream::iter(of(audio, false).chain(of(video, true))).map(fetch).buffered(AHEAD).try_collect().await?;
+    bar.finish_and_clear();
+    rendered.video += outcomes.iter().filter(|(filled, is_video)| *filled && *is_video).count();
+    rendered.audio += outcomes.iter().filter(|(filled, is_video)| *filled && !*is_video).count();
+    Ok(rendered)
+}

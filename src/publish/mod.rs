@@ -1,0 +1,3 @@
+//! Videos as players see them: playlists over chunks.
+
+pub mod playlists;
