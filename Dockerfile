@@ -27,6 +27,7 @@ COPY assets/media assets/media
 COPY assets/LICENCES.md assets/
 COPY templates templates
 COPY LICENSE-MIT LICENSE-APACHE docs/licences.md ./
+COPY --from=build /src/assets/web/node_modules/hls.js/LICENSE LICENSE-hls.js
 # GStreamer keeps a registry of its plug-ins in the home of the user.
 ENV XDG_CACHE_HOME=/data/.cache LOOMCAST_DATA=/data LOOMCAST_ASSETS=/app/assets
 USER loomcast
