@@ -47,20 +47,27 @@ impl Engine {
         let rasteriser = Arc::clone(planner.rasteriser());
         let renderer = Renderer::new(planner.library().clone(), pcm, rasteriser);
         let threads = config.threads.or(std::thread::available_parallelism().ok());
-        let pool = RenderPool::start(renderer, threads.map_or(1, NonZeroUsize::get)).context("starting render threads")?;
+        let pool = RenderPool::start(renderer, threads.map_or(1, NonZeroUsize::get))
+            .context("starting render threads")?;
         let delivery = Delivery::new(FragmentCache::new(store, CacheConfig::default()), pool);
-        Ok(Self { planner, delivery, recovery })
+        Ok(Self {
+            planner,
+            delivery,
+            recovery,
+        })
     }
 }
 
 /// A planner over `assets`, and `more` before it: plans without store or threads.
 pub fn planner(assets: &Path, more: &[PathBuf]) -> Result<Planner> {
     let fonts = assets.join("fonts");
-    let fonts = FontCatalogue::load(&fonts, &[]).with_context(|| format!("the fonts in {}", fonts.display()))?;
+    let fonts = FontCatalogue::load(&fonts, &[])
+        .with_context(|| format!("the fonts in {}", fonts.display()))?;
     let fonts = Arc::new(fonts);
     let mut roots = more.to_vec();
     roots.push(assets.to_owned());
-    let probe_still = |path: &Path| probe_picture(path).map(|kind| kind.map_err(|error| error.to_string()));
+    let probe_still =
+        |path: &Path| probe_picture(path).map(|kind| kind.map_err(|error| error.to_string()));
     let library = AssetLibrary::new(roots, probe_still);
     let rasteriser = Arc::new(Rasteriser::new(Arc::clone(&fonts)));
     Ok(Planner::new(library, fonts, rasteriser))

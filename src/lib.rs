@@ -36,7 +36,12 @@ pub mod render;
 #[cfg(feature = "media")]
 pub mod delivery;
 #[cfg(feature = "media")]
+pub mod jobs;
+#[cfg(feature = "media")]
 pub mod publish;
+
+#[cfg(feature = "media")]
+pub mod http;
 
 #[cfg(feature = "media")]
 pub mod cli;

@@ -1,10 +1,12 @@
 //! The chunk: the unit that is rendered, cached and published.
 
+mod describe;
 pub mod encode;
 pub mod key;
 pub mod part;
 pub mod spec;
 
+pub use describe::{Difference, Property};
 pub use key::ChunkKey;
 pub use part::{ChunkMeta, Part, PartMeta};
 pub use spec::{AudioSpec, ChunkSpec, LOOKAHEAD_FRAMES, PREROLL_FRAMES, VideoSpec};

@@ -34,11 +34,21 @@ pub(super) struct TemplateArgs {
 #[derive(Clone, Debug, Args)]
 pub(super) struct FolderArgs {
     /// The assets folder (media and fonts)
-    #[arg(long, value_name = "DIR", env = "LOOMCAST_ASSETS", default_value = "assets")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LOOMCAST_ASSETS",
+        default_value = "assets"
+    )]
     pub assets: PathBuf,
 
     /// Where chunks are kept
-    #[arg(long, value_name = "DIR", env = "LOOMCAST_DATA", default_value = "data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LOOMCAST_DATA",
+        default_value = "data"
+    )]
     pub data_dir: PathBuf,
 
     /// Render threads [default: as many as cores]
@@ -49,7 +59,9 @@ pub(super) struct FolderArgs {
 impl FolderArgs {
     /// The configuration with the folder of `template` searched first.
     pub fn config(&self, template: Option<&Path>) -> EngineConfig {
-        let beside = template.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        let beside = template
+            .and_then(Path::parent)
+            .filter(|folder| !folder.as_os_str().is_empty());
         EngineConfig {
             assets: self.assets.clone(),
             more_assets: beside.map(Path::to_owned).into_iter().collect(),
@@ -73,24 +85,35 @@ pub(super) struct PartitionArgs {
 
 impl PartitionArgs {
     pub fn partitioning(&self) -> Partitioning {
-        Partitioning { scheme: self.scheme, chunk_max: self.chunk_max }
+        Partitioning {
+            scheme: self.scheme,
+            chunk_max: self.chunk_max,
+        }
     }
 }
 
-fn assignment(text: &str) -> Result<(String, String), String> {
+pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     Ok((key.trim().to_owned(), value.to_owned()))
 }
 
 fn scheme(text: &str) -> Result<Scheme, String> {
     let known = Scheme::NAMED.iter().find(|(name, _)| *name == text);
-    known.map(|(_, scheme)| *scheme).ok_or_else(|| "expected scenes, objects or fixed".into())
+    known
+        .map(|(_, scheme)| *scheme)
+        .ok_or_else(|| "expected scenes, objects or fixed".into())
 }
 
 fn chunk_max(text: &str) -> Result<Time, String> {
     let time = text.parse().ok().and_then(Time::from_decimal_seconds);
     time.filter(|time| CHUNK_MAX_RANGE.contains(time))
-        .ok_or_else(|| format!("expected {} to {}", CHUNK_MAX_RANGE.start(), CHUNK_MAX_RANGE.end()))
+        .ok_or_else(|| {
+            format!(
+                "expected {} to {}",
+                CHUNK_MAX_RANGE.start(),
+                CHUNK_MAX_RANGE.end()
+            )
+        })
 }
 
 impl TemplateArgs {
@@ -102,7 +125,9 @@ impl TemplateArgs {
 
 /// Assignments as merge data.
 pub(super) fn data(set: &[(String, String)]) -> Data {
-    set.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect()
+    set.iter()
+        .map(|(key, value)| (key.clone(), Value::String(value.clone())))
+        .collect()
 }
 
 /// Reads a template file.
@@ -110,7 +135,10 @@ pub(super) fn read_template(path: &Path) -> Result<Value> {
     let unreadable = |error: std::io::Error| BadInput(format!("{}: {error}", path.display()));
     let bytes = fs::metadata(path).map_err(unreadable)?.len();
     if bytes > MAX_TEMPLATE_BYTES {
-        let message = format!("{}: {bytes} bytes are too many: expected at most {MAX_TEMPLATE_BYTES}", path.display());
+        let message = format!(
+            "{}: {bytes} bytes are too many: expected at most {MAX_TEMPLATE_BYTES}",
+            path.display()
+        );
         return Err(BadInput(message).into());
     }
     let text = fs::read(path).map_err(unreadable)?;
@@ -119,8 +147,15 @@ pub(super) fn read_template(path: &Path) -> Result<Value> {
 }
 
 /// Plans, telling warnings on standard error.
-pub(super) fn plan(planner: &Planner, edit: Value, data: &Data, partitioning: &Partitioning) -> Result<Plan> {
-    let plan = planner.plan(edit, data, partitioning).map_err(|PlanError::Edit(error)| BadInput(error.to_string()))?;
+pub(super) fn plan(
+    planner: &Planner,
+    edit: Value,
+    data: &Data,
+    partitioning: &Partitioning,
+) -> Result<Plan> {
+    let plan = planner
+        .plan(edit, data, partitioning)
+        .map_err(|PlanError::Edit(error)| BadInput(error.to_string()))?;
     for warning in &plan.warnings {
         eprintln!("loomcast: warning: {warning}");
     }

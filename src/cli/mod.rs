@@ -1,14 +1,14 @@
 //! The command line.
 
-
-
-
+mod batch;
+mod doctor;
+mod explain;
 mod inputs;
 mod output;
-
+mod plan;
 mod progress;
 mod render;
-
+mod serve;
 
 use std::process::ExitCode;
 
@@ -26,6 +26,16 @@ pub struct Args {
 enum Command {
     /// Render one person's video to an MP4 file or a folder of HLS
     Render(render::RenderArgs),
+    /// Show the chunks a video is made of: times, keys, layers, hit or miss
+    Plan(plan::PlanArgs),
+    /// Say why the chunks of two Edits differ: which layer, which property
+    Explain(explain::ExplainArgs),
+    /// Render a video for every row of a CSV file
+    Batch(batch::BatchArgs),
+    /// Serve the API, the videos and the studio
+    Serve(serve::ServeArgs),
+    /// Tell what this machine lacks
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Bad input: the caller can mend it. Anything else is a failure of ours.
@@ -44,12 +54,21 @@ impl std::error::Error for BadInput {}
 pub fn run(args: Args) -> ExitCode {
     let done = match args.command {
         Command::Render(args) => render::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Batch(args) => batch::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     };
     match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("loomcast: {error:#}");
-            if error.downcast_ref::<BadInput>().is_some() { ExitCode::from(2) } else { ExitCode::from(1) }
+            if error.downcast_ref::<BadInput>().is_some() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::from(1)
+            }
         }
     }
 }

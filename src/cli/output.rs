@@ -7,8 +7,7 @@ use futures_util::TryStreamExt as _;
 use tokio::fs;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::chunk::ChunkSpec;
-use crate::cmaf::{Track, retime};
+use crate::cmaf::{self, Retimed, Track};
 use crate::delivery::{Delivery, Init, Movie, Plan, Wanted};
 use crate::partition::PlacedChunk;
 use crate::playlist::Uri;
@@ -27,8 +26,14 @@ pub(super) enum Target {
 impl Target {
     /// A path that ends in `/`, is a folder, or has no extension is a folder.
     pub fn of(path: &Path) -> Self {
-        let folder = path.is_dir() || path.extension().is_none() || path.as_os_str().to_string_lossy().ends_with('/');
-        if folder { Self::Folder(path.to_owned()) } else { Self::File(path.to_owned()) }
+        let folder = path.is_dir()
+            || path.extension().is_none()
+            || path.as_os_str().to_string_lossy().ends_with('/');
+        if folder {
+            Self::Folder(path.to_owned())
+        } else {
+            Self::File(path.to_owned())
+        }
     }
 }
 
@@ -45,22 +50,40 @@ pub(super) fn wanted(chunks: &[PlacedChunk], shared: bool) -> Vec<Wanted> {
 /// The tracks of a plan with their init segments.
 pub(super) async fn tracks(delivery: &Delivery, plan: &Plan) -> Result<(Init, Option<Init>)> {
     let video = delivery.video_init(&plan.timeline.video).await?;
-    let audio = plan.timeline.audio.as_ref().map(|profile| delivery.audio_init(profile)).transpose()?;
+    let audio = plan
+        .timeline
+        .audio
+        .as_ref()
+        .map(|profile| delivery.audio_init(profile))
+        .transpose()?;
     Ok((video, audio))
 }
 
 /// Writes the MP4 file through a temporary one beside it, so that a failure
 /// leaves nothing behind.
-pub(super) async fn write_mp4(delivery: &Delivery, plan: &Plan, path: &Path, priority: Priority) -> Result<()> {
+pub(super) async fn write_mp4(
+    delivery: &Delivery,
+    plan: &Plan,
+    path: &Path,
+    priority: Priority,
+) -> Result<()> {
     let (video, audio) = tracks(delivery, plan).await?;
-    let mut joined: Vec<(Track, Vec<Wanted>)> = vec![(video.track, wanted(&plan.partition.video, false))];
+    let mut joined: Vec<(Track, Vec<Wanted>)> =
+        vec![(video.track, wanted(&plan.partition.video, false))];
     if let Some(audio) = audio {
         joined.push((audio.track, wanted(&plan.partition.audio, false)));
     }
     let movie = Movie::join(delivery, joined, priority).await?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).await.with_context(|| format!("making {}", folder.display()))?;
-    let temporary = tempfile::Builder::new().prefix(".loomcast-").tempfile_in(folder);
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)
+        .await
+        .with_context(|| format!("making {}", folder.display()))?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".loomcast-")
+        .tempfile_in(folder);
     let temporary = temporary.with_context(|| format!("writing into {}", folder.display()))?;
     let mut file = tokio::io::BufWriter::new(fs::File::from_std(temporary.as_file().try_clone()?));
     let mut bytes = std::pin::pin!(movie.into_stream());
@@ -68,7 +91,9 @@ pub(super) async fn write_mp4(delivery: &Delivery, plan: &Plan, path: &Path, pri
         file.write_all(&piece).await?;
     }
     file.flush().await?;
-    let persisted = temporary.persist(path).map_err(|error| anyhow!("{}: {}", path.display(), error.error))?;
+    let persisted = temporary
+        .persist(path)
+        .map_err(|error| anyhow!("{}: {}", path.display(), error.error))?;
     set_readable(&persisted)?;
     Ok(())
 }
@@ -80,21 +105,59 @@ fn set_readable(file: &std::fs::File) -> Result<()> {
 }
 
 /// Writes the folder: segments first, playlists last, `index.m3u8` at the end.
-pub(super) async fn write_hls(delivery: &Delivery, plan: &Plan, folder: &Path, priority: Priority) -> Result<()> {
+pub(super) async fn write_hls(
+    delivery: &Delivery,
+    plan: &Plan,
+    folder: &Path,
+    priority: Priority,
+) -> Result<()> {
     let (video, audio) = tracks(delivery, plan).await?;
     let targets = Targets::of(plan);
     let clock = video_clock(&plan.timeline.video);
-    write_track(delivery, &plan.partition.video, &video, folder, TrackKind::Video, priority).await?;
-    let playlist = vod(&plan.partition.video, clock, targets, Uri::new("init.mp4")?, segment_name)?;
+    write_track(
+        delivery,
+        &plan.partition.video,
+        &video,
+        folder,
+        TrackKind::Video,
+        priority,
+    )
+    .await?;
+    let playlist = vod(
+        &plan.partition.video,
+        clock,
+        targets,
+        Uri::new("init.mp4")?,
+        segment_name,
+    )?;
     fs::write(folder.join("video/index.m3u8"), playlist.to_text()).await?;
     let mut audio_entry = None;
     if let (Some(init), Some(profile)) = (&audio, &plan.timeline.audio) {
-        write_track(delivery, &plan.partition.audio, init, folder, TrackKind::Audio, priority).await?;
-        let playlist = vod(&plan.partition.audio, profile.sample_rate, targets, Uri::new("init.mp4")?, segment_name)?;
+        write_track(
+            delivery,
+            &plan.partition.audio,
+            init,
+            folder,
+            TrackKind::Audio,
+            priority,
+        )
+        .await?;
+        let playlist = vod(
+            &plan.partition.audio,
+            profile.sample_rate,
+            targets,
+            Uri::new("init.mp4")?,
+            segment_name,
+        )?;
         fs::write(folder.join("audio/index.m3u8"), playlist.to_text()).await?;
         audio_entry = Some((&init.track, Uri::new("audio/index.m3u8")?));
     }
-    let multivariant = multivariant(plan, &video.track, Uri::new("video/index.m3u8")?, audio_entry)?;
+    let multivariant = multivariant(
+        plan,
+        &video.track,
+        Uri::new("video/index.m3u8")?,
+        audio_entry,
+    )?;
     fs::write(folder.join("index.m3u8"), multivariant.to_text()).await?;
     Ok(())
 }
@@ -112,28 +175,24 @@ async fn write_track(
     priority: Priority,
 ) -> Result<()> {
     let folder = folder.join(kind.as_str());
-    fs::create_dir_all(&folder).await.with_context(|| format!("making {}", folder.display()))?;
+    fs::create_dir_all(&folder)
+        .await
+        .with_context(|| format!("making {}", folder.display()))?;
     fs::write(folder.join("init.mp4"), &init.segment).await?;
     for (index, (placed, wanted)) in chunks.iter().zip(wanted(chunks, false)).enumerate() {
-        let chunk = delivery.chunk(&wanted, priority).await?.fragment.finished().await?;
+        let chunk = delivery
+            .chunk(&wanted, priority)
+            .await?
+            .fragment
+            .finished()
+            .await?;
         let mut segment = Vec::with_capacity(usize::try_from(chunk.meta.bytes())?);
-        let mut time = placed.decode_time;
         for part in &chunk.parts {
-            let sequence = sequence_number(&placed.spec, time);
-            segment.extend_from_slice(&retime(&part.data, placed.decode_time, sequence)?);
-            time += u64::from(part.meta.ticks);
+            let Retimed { head, tail } = cmaf::placed(&part.data, placed.decode_time)?;
+            segment.extend_from_slice(&head);
+            segment.extend_from_slice(&tail);
         }
         fs::write(folder.join(format!("{index:05}.m4s")), segment).await?;
     }
     Ok(())
-}
-
-/// The sequence number of a part that begins at `decode_time`: rises along the
-/// track and depends on nothing else, so that equal URLs have equal bytes.
-pub(crate) fn sequence_number(spec: &ChunkSpec, decode_time: u64) -> u32 {
-    let ticks = match spec {
-        ChunkSpec::Video(video) => u64::from(video.profile.rate.ticks_per_frame()),
-        ChunkSpec::Audio(_) => u64::from(crate::profile::AAC_FRAME_SAMPLES),
-    };
-    u32::try_from(decode_time / ticks.max(1) + 1).unwrap_or(u32::MAX)
 }

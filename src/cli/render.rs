@@ -58,13 +58,22 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
     let started = Instant::now();
     let edit = inputs::read_template(&args.template.template)?;
     let engine = Engine::open(&args.folders.config(Some(&args.template.template)))?;
-    let plan = inputs::plan(&engine.planner, edit, &args.template.data(), &args.partition.partitioning())?;
+    let plan = inputs::plan(
+        &engine.planner,
+        edit,
+        &args.template.data(),
+        &args.partition.partitioning(),
+    )?;
     let runtime = inputs::runtime()?;
     let rendered = runtime.block_on(async {
         let rendered = ensure(&engine.delivery, &plan, started).await?;
         match Target::of(&args.output) {
-            Target::File(path) => output::write_mp4(&engine.delivery, &plan, &path, Priority::LookAhead).await,
-            Target::Folder(path) => output::write_hls(&engine.delivery, &plan, &path, Priority::LookAhead).await,
+            Target::File(path) => {
+                output::write_mp4(&engine.delivery, &plan, &path, Priority::LookAhead).await
+            }
+            Target::Folder(path) => {
+                output::write_hls(&engine.delivery, &plan, &path, Priority::LookAhead).await
+            }
         }
         .with_context(|| format!("writing {}", args.output.display()))?;
         engine.delivery.cache().drain().await;
@@ -122,7 +131,9 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
         rendered.first_part = started.elapsed();
         rendered.video += usize::from(access.outcome == Outcome::Filled);
     }
-    let of = |chunks: Vec<Wanted>, is_video: bool| chunks.into_iter().map(move |wanted| (wanted, is_video));
+    let of = |chunks: Vec<Wanted>, is_video: bool| {
+        chunks.into_iter().map(move |wanted| (wanted, is_video))
+    };
     let fetch = |(wanted, is_video): (Wanted, bool)| {
         let bar = bar.clone();
         async move {
@@ -133,10 +144,19 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
         }
     };
     // Sound first: it is quick, and a player needs it from the start.
-    let outcomes: Vec<(bool, bool)> =
-        stream::iter(of(audio, false).chain(of(video, true))).map(fetch).buffered(AHEAD).try_collect().await?;
+    let outcomes: Vec<(bool, bool)> = stream::iter(of(audio, false).chain(of(video, true)))
+        .map(fetch)
+        .buffered(AHEAD)
+        .try_collect()
+        .await?;
     bar.finish_and_clear();
-    rendered.video += outcomes.iter().filter(|(filled, is_video)| *filled && *is_video).count();
-    rendered.audio += outcomes.iter().filter(|(filled, is_video)| *filled && !*is_video).count();
+    rendered.video += outcomes
+        .iter()
+        .filter(|(filled, is_video)| *filled && *is_video)
+        .count();
+    rendered.audio += outcomes
+        .iter()
+        .filter(|(filled, is_video)| *filled && !*is_video)
+        .count();
     Ok(rendered)
 }

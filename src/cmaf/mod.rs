@@ -22,7 +22,7 @@ pub use fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET, Sample, fragment};
 pub use init::init_segment;
 pub use progressive::{Extent, MAX_MOVIE_SAMPLES, Progressive, ProgressiveTrack, progressive};
 pub use read::{SampleInfo, decode_time, read_fragment};
-pub use retime::{Retimed, retime, retimed};
+pub use retime::{Retimed, placed, retime, retimed};
 pub use track::{AudioTrack, Track, VideoTrack, codec_string};
 
 /// The most samples one part may hold: more than a minute of video at

@@ -99,6 +99,22 @@ pub fn retimed(part: &Bytes, add_decode_time: u64, sequence: u32) -> Result<Reti
     })
 }
 
+/// No part is shorter, in ticks of its track: a frame of video at 60 frames a
+/// second or of AAC is longer.
+const SHORTEST_PART_TICKS: u64 = 512;
+
+/// The part of a chunk (its decode time counted from the chunk's start) moved to
+/// where the chunk begins at `start`. The sequence number is made of the decode
+/// time alone: it rises along the track, and the same place has the same bytes.
+pub fn placed(part: &Bytes, start: u64) -> Result<Retimed, CmafError> {
+    let local = super::decode_time(part)?;
+    let time = start.checked_add(local).ok_or(CmafError::Overflow {
+        what: "the decode time",
+    })?;
+    let sequence = u32::try_from(time / SHORTEST_PART_TICKS + 1).unwrap_or(u32::MAX);
+    retimed(part, start, sequence)
+}
+
 /// As [`retimed`], in one piece: copies the media.
 pub fn retime(part: &Bytes, add_decode_time: u64, sequence: u32) -> Result<Bytes, CmafError> {
     let Retimed { head, tail } = retimed(part, add_decode_time, sequence)?;

@@ -7,8 +7,8 @@ use crate::cmaf::{CmafError, Track, codec_string};
 use crate::delivery::Plan;
 use crate::partition::PlacedChunk;
 use crate::playlist::{
-    Duration, Kind, MediaPlaylist, MultivariantPlaylist, QuotedString, Rendition, Segment, Start, TagError, Uri,
-    Variant, target_duration,
+    Duration, Kind, MediaPlaylist, MultivariantPlaylist, QuotedString, Rendition, Segment, Start,
+    TagError, Uri, Variant, target_duration,
 };
 use crate::profile::{AAC_FRAME_SAMPLES, AudioProfile, VideoProfile};
 
@@ -16,7 +16,10 @@ use crate::profile::{AAC_FRAME_SAMPLES, AudioProfile, VideoProfile};
 const AUDIO_GROUP: &str = "sound";
 
 /// Players begin at the beginning, also of what is still growing.
-pub const FROM_THE_START: Start = Start { offset_ms: 0, precise: true };
+pub const FROM_THE_START: Start = Start {
+    offset_ms: 0,
+    precise: true,
+};
 
 /// Which of a video's two tracks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,10 +54,18 @@ impl Targets {
     pub fn of(plan: &Plan) -> Self {
         let video = durations(&plan.partition.video, video_clock(&plan.timeline.video));
         let audio = plan.timeline.audio.as_ref();
-        let audio_durations = audio.into_iter().flat_map(|profile| durations(&plan.partition.audio, profile.sample_rate));
+        let audio_durations = audio
+            .into_iter()
+            .flat_map(|profile| durations(&plan.partition.audio, profile.sample_rate));
         let video_part = video_part(&plan.timeline.video);
-        let part = audio.map(audio_part).filter(|part| longer(part, &video_part)).unwrap_or(video_part);
-        Self { segment_s: target_duration(video.chain(audio_durations)).max(1), part }
+        let part = audio
+            .map(audio_part)
+            .filter(|part| longer(part, &video_part))
+            .unwrap_or(video_part);
+        Self {
+            segment_s: target_duration(video.chain(audio_durations)).max(1),
+            part,
+        }
     }
 }
 
@@ -64,7 +75,10 @@ fn video_part(profile: &VideoProfile) -> Duration {
 }
 
 fn audio_part(profile: &AudioProfile) -> Duration {
-    Duration::new(u64::from(profile.part_frames() * AAC_FRAME_SAMPLES), profile.sample_rate)
+    Duration::new(
+        u64::from(profile.part_frames() * AAC_FRAME_SAMPLES),
+        profile.sample_rate,
+    )
 }
 
 fn longer(a: &Duration, b: &Duration) -> bool {
@@ -78,7 +92,9 @@ pub fn video_clock(profile: &VideoProfile) -> NonZeroU32 {
 }
 
 fn durations(chunks: &[PlacedChunk], clock: NonZeroU32) -> impl Iterator<Item = Duration> {
-    chunks.iter().map(move |chunk| Duration::new(chunk.ticks, clock))
+    chunks
+        .iter()
+        .map(move |chunk| Duration::new(chunk.ticks, clock))
 }
 
 /// One track as VOD: complete from the start.
@@ -95,7 +111,10 @@ pub fn vod(
     playlist.map = Some(map);
     playlist.ended = true;
     for (index, chunk) in chunks.iter().enumerate() {
-        playlist.segments.push(Segment::new(uri(index, chunk)?, Duration::new(chunk.ticks, clock)));
+        playlist.segments.push(Segment::new(
+            uri(index, chunk)?,
+            Duration::new(chunk.ticks, clock),
+        ));
     }
     Ok(playlist)
 }
@@ -125,7 +144,11 @@ pub fn multivariant(
         });
     }
     let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
-    let audio_group = if renditions.is_empty() { None } else { Some(QuotedString::new(AUDIO_GROUP)?) };
+    let audio_group = if renditions.is_empty() {
+        None
+    } else {
+        Some(QuotedString::new(AUDIO_GROUP)?)
+    };
     Ok(MultivariantPlaylist {
         independent_segments: true,
         start: Some(FROM_THE_START),

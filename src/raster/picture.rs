@@ -71,7 +71,11 @@ pub fn probe_picture(path: &Path) -> Option<Result<AssetKind, PictureError>> {
         let mut decoder = open(&bytes)?;
         let (width, height) = decoder.dimensions();
         let turned = decoder.orientation()?.to_exif() >= FIRST_TURNED;
-        let size = if turned { (height, width) } else { (width, height) };
+        let size = if turned {
+            (height, width)
+        } else {
+            (width, height)
+        };
         let opaque = !decoder.color_type().has_alpha() || decode_picture(&bytes)?.is_opaque();
         Ok(AssetKind::Image { size, opaque })
     }))

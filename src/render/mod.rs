@@ -17,9 +17,10 @@ mod picture;
 mod pictures;
 mod pool;
 mod queue;
+mod still;
 mod video;
 
-pub use pool::{Job, PartSink, RenderPool};
+pub use pool::{Job, MAX_WAITING, PartSink, RenderPool};
 pub use queue::{Priority, QueueFull};
 
 use std::sync::Arc;

@@ -69,7 +69,6 @@ impl Picture {
         (luma.width, luma.height)
     }
 
-
     /// The smallest size that is not enlarged when drawn `width` pixels wide.
     pub fn level(&self, width: f64) -> &Level {
         let large_enough = |level: &&Level| level.planes[0].width as f64 >= width;

@@ -1,0 +1,146 @@
+//! `loomcast plan`: the chunks of a video, without rendering any.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use crate::app;
+use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
+use crate::delivery::Plan;
+use crate::partition::PlacedChunk;
+use crate::publish::playlists::{TrackKind, video_clock};
+use crate::store::{ChunkStore, StoreConfig};
+use crate::time::Time;
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    template: TemplateArgs,
+    #[command(flatten)]
+    folders: FolderArgs,
+    #[command(flatten)]
+    partition: PartitionArgs,
+
+    /// Print a JSON array with an object for each chunk
+    #[arg(long)]
+    json: bool,
+}
+
+/// One chunk, as `--json` prints it.
+#[derive(Debug, Serialize)]
+pub(super) struct PlannedChunk {
+    index: usize,
+    track: &'static str,
+    start: f64,
+    duration: f64,
+    key: String,
+    state: &'static str,
+    /// Whether it depends on the recipient.
+    dynamic: bool,
+    layers: Vec<String>,
+}
+
+pub(super) fn run(args: &PlanArgs) -> Result<ExitCode> {
+    let edit = inputs::read_template(&args.template.template)?;
+    let config = args.folders.config(Some(&args.template.template));
+    let planner = app::planner(&config.assets, &config.more_assets)?;
+    let plan = inputs::plan(
+        &planner,
+        edit,
+        &args.template.data(),
+        &args.partition.partitioning(),
+    )?;
+    // A data folder that is not there yet is empty; looking must not make it.
+    let chunks = config.data_dir.join("chunks");
+    let store = if chunks.is_dir() {
+        Some(ChunkStore::open(StoreConfig::new(chunks))?.0)
+    } else {
+        None
+    };
+    let rows = rows(&plan, store.as_ref())?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        print(&rows, &plan);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn rows(plan: &Plan, store: Option<&ChunkStore>) -> Result<Vec<PlannedChunk>> {
+    let video = plan
+        .partition
+        .video
+        .iter()
+        .map(|chunk| (TrackKind::Video, chunk))
+        .enumerate();
+    let audio = plan
+        .partition
+        .audio
+        .iter()
+        .map(|chunk| (TrackKind::Audio, chunk))
+        .enumerate();
+    video
+        .chain(audio)
+        .map(|(index, (kind, chunk))| row(plan, store, index, kind, chunk))
+        .collect()
+}
+
+fn row(
+    plan: &Plan,
+    store: Option<&ChunkStore>,
+    index: usize,
+    kind: TrackKind,
+    chunk: &PlacedChunk,
+) -> Result<PlannedChunk> {
+    let clock = match (kind, &plan.timeline.audio) {
+        (TrackKind::Audio, Some(audio)) => audio.sample_rate,
+        _ => video_clock(&plan.timeline.video),
+    };
+    let seconds = |ticks: u64| {
+        Ok::<_, anyhow::Error>(Time::from_ticks(i64::try_from(ticks)?, clock).as_seconds())
+    };
+    let hit = store
+        .map(|store| store.contains(&chunk.key))
+        .transpose()?
+        .unwrap_or(false);
+    Ok(PlannedChunk {
+        index,
+        track: kind.as_str(),
+        start: seconds(chunk.decode_time)?,
+        duration: seconds(chunk.ticks)?,
+        key: chunk.key.to_string(),
+        state: if hit { "hit" } else { "miss" },
+        dynamic: chunk.dynamic,
+        layers: chunk.spec.labels().into_iter().map(str::to_owned).collect(),
+    })
+}
+
+fn print(rows: &[PlannedChunk], plan: &Plan) {
+    println!(
+        "{:>5}  {:5}  {:>9}  {:>8}  {:12}  {:5}  {:8}  layers (lowest first)",
+        "index", "track", "start", "length", "key", "state", ""
+    );
+    for row in rows {
+        let personal = if row.dynamic { "personal" } else { "shared" };
+        println!(
+            "{:>5}  {:5}  {:>8.3}s  {:>7.3}s  {:12}  {:5}  {:8}  {}",
+            row.index,
+            row.track,
+            row.start,
+            row.duration,
+            &row.key[..12],
+            row.state,
+            personal,
+            row.layers.join(", ")
+        );
+    }
+    let hits = rows.iter().filter(|row| row.state == "hit").count();
+    println!(
+        "{} chunks, {hits} hit; {:.3} s at {} fps",
+        rows.len(),
+        plan.timeline.duration().as_seconds(),
+        plan.timeline.video.rate
+    );
+}

@@ -1,0 +1,82 @@
+//! `loomcast serve`: the API, the videos and the studio.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::app::Engine;
+use crate::cli::BadInput;
+use crate::cli::inputs::FolderArgs;
+use crate::http::{AppState, Shelf, serve};
+use crate::publish::Publisher;
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Where to listen; port 0 takes any free one
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "LOOMCAST_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    listen: SocketAddr,
+
+    /// The folder of templates that the studio offers
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LOOMCAST_TEMPLATES",
+        default_value = "templates"
+    )]
+    templates: PathBuf,
+
+    #[command(flatten)]
+    folders: FolderArgs,
+}
+
+pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
+    let engine = Engine::open(&args.folders.config(None))?;
+    let shelf = Shelf::load(&args.templates, &engine.planner)
+        .map_err(|error| BadInput(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(args.listen)
+            .await
+            .with_context(|| format!("listening on {}", args.listen))?;
+        // The line that scripts wait for.
+        println!("loomcast: serving on http://{}", listener.local_addr()?);
+        let cache = engine.delivery.cache().clone();
+        let state = AppState {
+            planner: engine.planner,
+            publisher: Publisher::new(engine.delivery),
+            shelf,
+        };
+        serve(listener, state, stop_signal()).await?;
+        // What is being rendered is kept.
+        cache.drain().await;
+        Ok::<_, anyhow::Error>(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends at SIGINT or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,22 @@
+//! The few `Cache-Control` values there are, and why.
+
+use axum::http::HeaderValue;
+
+/// Named by its content: never another.
+pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// Changes at any time.
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// May be kept, but asked about each time: the studio's own files, whose names
+/// stay when they change.
+pub const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// A VOD playlist: complete from the start, but gone with its video.
+pub const VOD_PLAYLIST: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
+/// For `seconds`.
+pub fn seconds(seconds: u32) -> HeaderValue {
+    // Digits and ASCII letters always are a header value.
+    HeaderValue::from_str(&format!("public, max-age={seconds}")).unwrap_or(NO_STORE)
+}

@@ -1,0 +1,191 @@
+//! Segments, parts and init segments by what they hold: the same address has
+//! the same bytes for ever, for every video.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+
+use crate::cache::{FillError, Fragment};
+use crate::chunk::{ChunkKey, Part};
+use crate::cmaf::{Retimed, placed};
+use crate::digest::Digest;
+use crate::http::cache_control::IMMUTABLE;
+use crate::http::{ApiError, AppState};
+use crate::render::Priority;
+
+const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
+
+/// `{decode_time}.m4s` or `{decode_time}.{part}.m4s`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct File {
+    decode_time: u64,
+    part: Option<usize>,
+}
+
+impl File {
+    fn parse(name: &str) -> Option<Self> {
+        let name = name.strip_suffix(".m4s")?;
+        // One spelling a number, or one segment would have many addresses.
+        let number = |text: &str| {
+            let number: u64 = text.parse().ok()?;
+            (number.to_string() == text).then_some(number)
+        };
+        match name.split_once('.') {
+            None => Some(Self {
+                decode_time: number(name)?,
+                part: None,
+            }),
+            Some((time, part)) => Some(Self {
+                decode_time: number(time)?,
+                part: Some(usize::try_from(number(part)?).ok()?),
+            }),
+        }
+    }
+}
+
+/// `GET /i/{digest}.mp4`
+pub(super) async fn init(
+    State(state): State<AppState>,
+    Path(file): Path<String>,
+) -> Result<Response, ApiError> {
+    let name = file
+        .strip_suffix(".mp4")
+        .and_then(|name| name.parse::<Digest>().ok());
+    let init = name.and_then(|name| state.publisher.delivery().init_named(&name));
+    let init = init.ok_or_else(|| ApiError::NotFound(format!("no init segment {file:?}")))?;
+    Ok((
+        [
+            (header::CONTENT_TYPE, MEDIA),
+            (header::CACHE_CONTROL, IMMUTABLE),
+        ],
+        init.segment,
+    )
+        .into_response())
+}
+
+/// `GET /c/{key}/{decode_time}.m4s`, or a part of it
+pub(super) async fn chunk(
+    State(state): State<AppState>,
+    Path((key, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let unknown = || ApiError::NotFound(format!("no chunk {key}/{file}"));
+    let (parsed, place) = match (key.parse::<ChunkKey>(), File::parse(&file)) {
+        (Ok(key), Some(file)) => (key, file),
+        _ => return Err(unknown()),
+    };
+    let etag = format!("\"{}-{}\"", parsed.short(), file.trim_end_matches(".m4s"));
+    let matches = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    if matches.is_some_and(|known| known == "*" || known.split(',').any(|one| one.trim() == etag)) {
+        return Ok((StatusCode::NOT_MODIFIED, fixed(&etag)).into_response());
+    }
+    let delivery = state.publisher.delivery();
+    let wanted = state.publisher.wanted(&parsed);
+    let fragment = match &wanted {
+        Some(wanted) => delivery.chunk(wanted, Priority::Viewer).await?.fragment,
+        // Of a video that is forgotten, but perhaps still in the cache.
+        None => match delivery.complete(&parsed).await? {
+            Some(chunk) => Fragment::ready(chunk),
+            None => return Err(unknown()),
+        },
+    };
+    let failed = |error: FillError| ApiError::Internal(error.to_string());
+    if let Some(index) = place.part {
+        let part = fragment
+            .part(index)
+            .await
+            .map_err(failed)?
+            .ok_or_else(unknown)?;
+        let Retimed { head, tail } = at_its_time(&part, place.decode_time)?;
+        return Ok(body(&etag, vec![head, tail]));
+    }
+    if let Some(chunk) = fragment.complete() {
+        let mut pieces = Vec::with_capacity(2 * chunk.parts.len());
+        for part in &chunk.parts {
+            let Retimed { head, tail } = at_its_time(part, place.decode_time)?;
+            pieces.extend([head, tail]);
+        }
+        return Ok(body(&etag, pieces));
+    }
+    // Still being rendered: the viewer gets each part as it comes. The first
+    // is waited for, so that a failure can still be said in the status.
+    let first = fragment
+        .part(0)
+        .await
+        .map_err(failed)?
+        .ok_or_else(unknown)?;
+    let parts = stream::unfold(
+        (fragment, 0, Some(first)),
+        move |(fragment, index, known)| async move {
+            let part = match known {
+                Some(part) => Ok(Some(part)),
+                None => fragment.part(index).await,
+            };
+            let bytes = match part {
+                Ok(None) => return None,
+                Ok(Some(part)) => at_its_time(&part, place.decode_time)
+                    .map(|Retimed { head, tail }| [head, tail].concat())
+                    .map_err(|_| FillError::SourceGone),
+                Err(error) => Err(error),
+            };
+            Some((bytes.map(Bytes::from), (fragment, index + 1, None)))
+        },
+    );
+    Ok((fixed(&etag), Body::from_stream(parts)).into_response())
+}
+
+/// The part moved to where it stands in the video that it is asked for.
+fn at_its_time(part: &Part, start: u64) -> Result<Retimed, ApiError> {
+    placed(&part.data, start).map_err(|error| ApiError::Internal(error.to_string()))
+}
+
+/// Headers of what never changes.
+fn fixed(etag: &str) -> [(header::HeaderName, HeaderValue); 3] {
+    let etag = HeaderValue::from_str(etag).unwrap_or(HeaderValue::from_static("\"\""));
+    [
+        (header::CONTENT_TYPE, MEDIA),
+        (header::CACHE_CONTROL, IMMUTABLE),
+        (header::ETAG, etag),
+    ]
+}
+
+/// Pieces that are all there, with their length; nothing is copied.
+fn body(etag: &str, pieces: Vec<Bytes>) -> Response {
+    let length: usize = pieces.iter().map(Bytes::len).sum();
+    let stream = stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
+    let mut response = (fixed(etag), Body::from_stream(stream)).into_response();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_has_one_spelling() {
+        for (name, expected) in [
+            ("0.m4s", Some((0, None))),
+            ("180000.m4s", Some((180_000, None))),
+            ("180000.2.m4s", Some((180_000, Some(2)))),
+            ("00.m4s", None),
+            ("+1.m4s", None),
+            ("1.02.m4s", None),
+            ("1.2.3.m4s", None),
+            ("-1.m4s", None),
+            ("1.mp4", None),
+            (".m4s", None),
+        ] {
+            let parsed = File::parse(name).map(|file| (file.decode_time, file.part));
+            assert_eq!(parsed, expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What goes wrong, as HTTP: a status and a JSON body. The one place that
+//! knows both.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::cache::CacheError;
+use crate::delivery::{DeliveryError, MovieError, PlanError};
+use crate::publish::registry::PublishError;
+use crate::template::error::EditError;
+
+/// How long a client that was turned away should wait, in seconds.
+const RETRY_AFTER_S: u32 = 2;
+
+/// A request that cannot be answered as asked.
+#[derive(Debug)]
+pub enum ApiError {
+    /// There is no such thing.
+    NotFound(String),
+    /// The request itself is wrong.
+    BadRequest {
+        /// JSON pointer of the field, where there is one.
+        field: Option<String>,
+        /// What is wrong.
+        message: String,
+        /// What would have been right.
+        allowed: Option<String>,
+    },
+    /// The Edit or its data is wrong.
+    Edit(EditError),
+    /// Too much at once, or not yet: try again.
+    Unavailable(String),
+    /// A fault on this side.
+    Internal(String),
+}
+
+impl ApiError {
+    /// A fault in the field `field` of the request.
+    pub fn field(field: &str, message: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self::BadRequest {
+            field: Some(field.into()),
+            message: message.into(),
+            allowed: Some(allowed.into()),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code, body) = match self {
+            Self::NotFound(message) => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                json!({"message": message}),
+            ),
+            Self::BadRequest {
+                field,
+                message,
+                allowed,
+            } => {
+                let body = json!({"message": message, "field": field, "allowed": allowed});
+                (StatusCode::BAD_REQUEST, "bad_request", body)
+            }
+            Self::Edit(error) => {
+                let body = json!({
+                    "message": error.to_string(),
+                    "field": error.pointer.as_str(),
+                    "value": error.value,
+                    "allowed": error.allowed,
+                });
+                (StatusCode::UNPROCESSABLE_ENTITY, "bad_edit", body)
+            }
+            Self::Unavailable(message) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                json!({"message": message}),
+            ),
+            Self::Internal(message) => {
+                tracing::error!(%message, "a request failed");
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    json!({"message": message}),
+                )
+            }
+        };
+        let mut error = body;
+        if let Some(members) = error.as_object_mut() {
+            members.insert("code".into(), code.into());
+            members.retain(|_, value| !value.is_null());
+        }
+        let mut response = (status, Json(json!({"error": error}))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        response
+    }
+}
+
+impl From<PlanError> for ApiError {
+    fn from(PlanError::Edit(error): PlanError) -> Self {
+        Self::Edit(error)
+    }
+}
+
+impl From<DeliveryError> for ApiError {
+    fn from(error: DeliveryError) -> Self {
+        match error {
+            DeliveryError::Cache(CacheError::Busy { .. } | CacheError::ShuttingDown) => {
+                Self::Unavailable(error.to_string())
+            }
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<PublishError> for ApiError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::TooMany(error) => Self::Unavailable(error.to_string()),
+            PublishError::Delivery(error) => error.into(),
+        }
+    }
+}
+
+impl From<MovieError> for ApiError {
+    fn from(error: MovieError) -> Self {
+        match error {
+            MovieError::Delivery(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

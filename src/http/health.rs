@@ -1,0 +1,52 @@
+//! What operators and load balancers ask.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::http::cache_control::NO_STORE;
+use crate::http::{ApiError, AppState};
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn alive() -> &'static str {
+    "ok"
+}
+
+/// `GET /readyz`: it could take work now.
+pub(super) async fn ready(State(state): State<AppState>) -> Result<&'static str, ApiError> {
+    let (queued, _, _) = state.publisher.delivery().pool().load();
+    if queued >= crate::render::MAX_WAITING {
+        return Err(ApiError::Unavailable(format!(
+            "{queued} chunks wait to be rendered"
+        )));
+    }
+    Ok("ok")
+}
+
+/// `GET /v1/stats`
+pub(super) async fn stats(State(state): State<AppState>) -> Response {
+    let delivery = state.publisher.delivery();
+    let (queued, busy, threads) = delivery.pool().load();
+    let store = delivery.cache().store().stats();
+    let cache = delivery.cache().stats();
+    let body = json!({
+        "store": {"chunks": store.chunks, "bytes": store.bytes},
+        "render": {"threads": threads, "busy": busy, "queued": queued},
+        "cache": {
+            "hits": cache.hits_memory + cache.hits_disk,
+            "hits_memory": cache.hits_memory,
+            "hits_disk": cache.hits_disk,
+            "misses": cache.misses,
+            "coalesced": cache.coalesced,
+            "memory_bytes": cache.memory_bytes,
+        },
+    });
+    ([(header::CACHE_CONTROL, NO_STORE)], Json(body)).into_response()
+}
+
+/// Everything else.
+pub(super) async fn nothing(uri: Uri) -> ApiError {
+    ApiError::NotFound(format!("nothing at {}", uri.path()))
+}

@@ -1,0 +1,189 @@
+//! The playlists of a video: `live.m3u8`, growing, and `index.m3u8`, complete
+//! at once; each with a playlist a track.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use tokio::time::timeout_at;
+
+use crate::http::videos::find;
+use crate::http::{ApiError, AppState, cache_control};
+use crate::playlist::{DeliveryDirectives, MediaPlaylist, Reload, TagError, Uri, decide};
+use crate::publish::live::{segment_uri, snapshot};
+use crate::publish::playlists::{self, PlaylistError, TrackKind, video_clock};
+use crate::publish::{Video, VideoStatus};
+
+/// How long the first request for a growing playlist waits for a segment.
+const FIRST_SEGMENT_WAIT: Duration = Duration::from_secs(20);
+
+/// Target durations after which a blocking request is given up
+/// (rfc8216bis, 6.2.5.2).
+const MAX_BLOCK_TARGETS: u32 = 3;
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
+
+/// `GET /v1/videos/{id}/live.m3u8` and `index.m3u8`
+pub(super) async fn multivariant(
+    State(state): State<AppState>,
+    Path((id, file)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let video = find(&state, &id)?;
+    let folder = match file.as_str() {
+        "live.m3u8" => "live",
+        "index.m3u8" => "index",
+        _ => {
+            return Err(ApiError::NotFound(format!(
+                "no playlist {file:?}: expected live.m3u8 or index.m3u8"
+            )));
+        }
+    };
+    let text = multivariant_text(&video, folder).map_err(internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+        (header::CACHE_CONTROL, cache_control::VOD_PLAYLIST),
+    ];
+    Ok((headers, text).into_response())
+}
+
+fn multivariant_text(video: &Video, folder: &str) -> Result<String, PlaylistError> {
+    let uri = |kind: TrackKind| Uri::new(format!("{folder}/{}.m3u8", kind.as_str()));
+    let init = |kind| video.init(kind).map(|init| &init.track);
+    let Some(track) = init(TrackKind::Video) else {
+        return Ok(String::new());
+    };
+    let audio = match init(TrackKind::Audio) {
+        Some(track) => Some((track, uri(TrackKind::Audio)?)),
+        None => None,
+    };
+    Ok(playlists::multivariant(&video.plan, track, uri(TrackKind::Video)?, audio)?.to_text())
+}
+
+/// `GET /v1/videos/{id}/{live|index}/{video|audio}.m3u8`
+pub(super) async fn media(
+    State(state): State<AppState>,
+    Path((id, folder, file)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let video = find(&state, &id)?;
+    let kind = match file.as_str() {
+        "video.m3u8" => TrackKind::Video,
+        "audio.m3u8" if video.init(TrackKind::Audio).is_some() => TrackKind::Audio,
+        _ => {
+            return Err(ApiError::NotFound(format!(
+                "this video has no playlist {file:?}"
+            )));
+        }
+    };
+    match folder.as_str() {
+        "index" => vod(&video, kind),
+        "live" => live(&video, kind, &query.unwrap_or_default()).await,
+        _ => Err(ApiError::NotFound(format!(
+            "no playlists {folder:?}: expected live or index"
+        ))),
+    }
+}
+
+fn vod(video: &Video, kind: TrackKind) -> Result<Response, ApiError> {
+    let segment = |_: usize, chunk: &crate::partition::PlacedChunk| segment_uri(chunk);
+    let playlist = map(video, kind)
+        .and_then(|map| {
+            playlists::vod(
+                video.chunks(kind),
+                clock(video, kind),
+                video.targets,
+                map,
+                segment,
+            )
+        })
+        .map_err(internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+        (header::CACHE_CONTROL, cache_control::VOD_PLAYLIST),
+    ];
+    Ok((headers, playlist.to_text()).into_response())
+}
+
+/// Answers at once, or when what was asked for is there. A plain request waits
+/// for the first segment: players want one.
+async fn live(video: &Arc<Video>, kind: TrackKind, query: &str) -> Result<Response, ApiError> {
+    let directives = DeliveryDirectives::parse(query)
+        .map_err(|error| ApiError::field("query", error.to_string(), ""))?;
+    video.start();
+    let blocking = directives.msn.is_some();
+    let patience = if blocking {
+        Duration::from_secs(u64::from(MAX_BLOCK_TARGETS * video.targets.segment_s))
+    } else {
+        FIRST_SEGMENT_WAIT
+    };
+    let deadline = tokio::time::Instant::now() + patience;
+    let mut changes = video.changes();
+    loop {
+        changes.mark_unchanged();
+        let playlist = now(video, kind).map_err(internal)?;
+        let empty = playlist.segments.is_empty() && !playlist.ended;
+        match decide(&playlist, directives) {
+            Reload::BadRequest(error) => {
+                return Err(ApiError::field("query", error.to_string(), ""));
+            }
+            Reload::Full if !empty => return Ok(answer(&playlist, blocking)),
+            Reload::Delta if !empty => {
+                return Ok(answer(&playlist.delta().unwrap_or(playlist), blocking));
+            }
+            Reload::Full | Reload::Delta | Reload::Wait => {}
+        }
+        if playlist.ended && playlist.segments.is_empty() && video.status() == VideoStatus::Failed {
+            return Err(ApiError::Internal(
+                "the first chunk could not be rendered".into(),
+            ));
+        }
+        if timeout_at(deadline, changes.changed()).await.is_err() {
+            return Err(ApiError::Unavailable(
+                "what was asked for took too long to come".into(),
+            ));
+        }
+    }
+}
+
+/// Lifetimes as rfc8216bis, Appendix B.1 has them: what a blocking request
+/// names never changes, anything else is old after half a target duration.
+fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
+    let target = playlist.target_duration_s;
+    let lifetime = if blocking { 6 * target } else { target / 2 };
+    let headers = [
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+        (header::CACHE_CONTROL, cache_control::seconds(lifetime)),
+    ];
+    (headers, playlist.to_text()).into_response()
+}
+
+fn now(video: &Video, kind: TrackKind) -> Result<MediaPlaylist, TagError> {
+    snapshot(
+        video.chunks(kind),
+        &video.states(kind),
+        clock(video, kind),
+        video.targets,
+        map(video, kind)?,
+    )
+}
+
+fn clock(video: &Video, kind: TrackKind) -> std::num::NonZeroU32 {
+    match (kind, &video.plan.timeline.audio) {
+        (TrackKind::Audio, Some(audio)) => audio.sample_rate,
+        _ => video_clock(&video.plan.timeline.video),
+    }
+}
+
+fn map(video: &Video, kind: TrackKind) -> Result<Uri, TagError> {
+    let name = video
+        .init(kind)
+        .map(|init| init.name.to_string())
+        .unwrap_or_default();
+    Uri::new(format!("/i/{name}.mp4"))
+}
+
+fn internal(error: impl std::fmt::Display) -> ApiError {
+    ApiError::Internal(error.to_string())
+}

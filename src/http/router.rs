@@ -1,0 +1,73 @@
+//! All routes, in one table.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, Method};
+use axum::routing::get;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::delivery::Planner;
+use crate::http::{chunks, health, playlists, studio, templates, videos};
+use crate::publish::Publisher;
+
+/// The largest request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Below this a body is sent as it is.
+const COMPRESS_FROM_BYTES: u64 = 512;
+
+/// What handlers work with; clones share it.
+#[derive(Clone)]
+pub struct AppState {
+    /// Edits to plans.
+    pub planner: Planner,
+    /// The published videos.
+    pub publisher: Publisher,
+    /// The shipped templates.
+    pub shelf: templates::Shelf,
+}
+
+/// The whole service.
+pub fn router(state: AppState) -> Router {
+    // Media is compressed as it is; for the rest it is worth it.
+    let text_only = SizeAbove::new(COMPRESS_FROM_BYTES)
+        .and(NotForContentType::new("video/"))
+        .and(NotForContentType::new("audio/"))
+        .and(NotForContentType::new("image/"));
+    // Players live on other origins than the videos.
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers([
+            HeaderName::from_static("content-type"),
+            HeaderName::from_static("range"),
+        ]);
+    Router::new()
+        // Videos
+        .route("/v1/videos", get(videos::list).post(videos::create))
+        // `{id}`, or `{id}.mp4`: a path segment is one parameter.
+        .route("/v1/videos/{id}", get(videos::show))
+        .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
+        .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
+        // Chunks
+        .route("/c/{key}/{file}", get(chunks::chunk))
+        .route("/i/{file}", get(chunks::init))
+        // Templates
+        .route("/v1/templates", get(templates::list))
+        .route("/v1/templates/{id}", get(templates::show))
+        .route("/v1/templates/{id}/poster.jpg", get(templates::poster))
+        // Operation
+        .route("/v1/stats", get(health::stats))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        // Studio
+        .route("/", get(studio::page))
+        .route("/studio/{file}", get(studio::file))
+        .fallback(health::nothing)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CompressionLayer::new().compress_when(text_only))
+        .layer(cors)
+        .with_state(state)
+}

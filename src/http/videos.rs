@@ -1,0 +1,301 @@
+//! Videos: made by POST, looked at by GET, fetched as MP4.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::delivery::Movie;
+use crate::http::cache_control::NO_STORE;
+use crate::http::{ApiError, AppState};
+use crate::partition::{CHUNK_MAX_RANGE, Partitioning, PlacedChunk, Scheme};
+use crate::publish::playlists::{TrackKind, video_clock};
+use crate::publish::{ChunkState, Video, VideoStatus};
+use crate::render::Priority;
+use crate::template::merge::Data;
+use crate::time::Time;
+
+/// The most videos in a list.
+const LISTED: usize = 50;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewVideo {
+    template: Option<String>,
+    edit: Option<Value>,
+    #[serde(default)]
+    data: Data,
+    scheme: Option<String>,
+    chunk_max_ms: Option<i64>,
+    render: Option<RenderMode>,
+}
+
+/// When chunks are rendered.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum RenderMode {
+    /// At once, in the order in which they are watched.
+    #[default]
+    Ahead,
+    /// When a player asks for them.
+    OnDemand,
+}
+
+/// `POST /v1/videos`
+pub(super) async fn create(
+    State(state): State<AppState>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let body = body.map_err(|rejection| ApiError::BadRequest {
+        field: None,
+        message: rejection.body_text(),
+        allowed: Some(format!(
+            "at most {} bytes of JSON",
+            super::router::MAX_BODY_BYTES
+        )),
+    })?;
+    let request = parse(&body)?;
+    let partitioning = partitioning(&request)?;
+    let (name, edit) = match (request.template, request.edit) {
+        (Some(name), None) => {
+            let edit = state
+                .shelf
+                .edit(&name)
+                .ok_or_else(|| ApiError::NotFound(format!("no template {name:?}")))?;
+            (Some(name), edit)
+        }
+        (None, Some(edit)) => (None, edit),
+        _ => {
+            return Err(ApiError::field(
+                "/template",
+                "one of template and edit is needed, not both",
+                "a template's id, or an Edit",
+            ));
+        }
+    };
+    let planner = state.planner.clone();
+    let data = request.data;
+    // Planning reads and hashes files.
+    let plan = tokio::task::spawn_blocking(move || planner.plan(edit, &data, &partitioning))
+        .await
+        .map_err(|error| ApiError::Internal(error.to_string()))??;
+    let video = state.publisher.publish(name, plan).await?;
+    if request.render.unwrap_or_default() == RenderMode::Ahead {
+        video.start();
+    }
+    let location = HeaderValue::from_str(&format!("/v1/videos/{}", video.id));
+    let mut response = (StatusCode::CREATED, Json(report(&video, true))).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, NO_STORE);
+    Ok(response)
+}
+
+fn parse(body: &[u8]) -> Result<NewVideo, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let field = (path != ".").then(|| format!("/{}", path.replace('.', "/")));
+        ApiError::BadRequest {
+            field,
+            message: error.into_inner().to_string(),
+            allowed: None,
+        }
+    })
+}
+
+fn partitioning(request: &NewVideo) -> Result<Partitioning, ApiError> {
+    let mut partitioning = Partitioning::default();
+    if let Some(name) = &request.scheme {
+        let known = Scheme::NAMED.iter().find(|(known, _)| known == name);
+        let names = Scheme::NAMED.map(|(name, _)| name).join(", ");
+        let (_, scheme) = known
+            .ok_or_else(|| ApiError::field("/scheme", format!("{name:?} is not allowed"), names))?;
+        partitioning.scheme = *scheme;
+    }
+    if let Some(millis) = request.chunk_max_ms {
+        let time = Time::from_millis(millis.clamp(i64::from(i32::MIN), i64::from(i32::MAX)));
+        if !CHUNK_MAX_RANGE.contains(&time) {
+            let allowed = format!("{} to {}", CHUNK_MAX_RANGE.start(), CHUNK_MAX_RANGE.end());
+            return Err(ApiError::field(
+                "/chunk_max_ms",
+                format!("{millis} is not allowed"),
+                allowed,
+            ));
+        }
+        partitioning.chunk_max = time;
+    }
+    Ok(partitioning)
+}
+
+/// `GET /v1/videos`
+pub(super) async fn list(State(state): State<AppState>) -> Response {
+    let videos: Vec<Value> = state
+        .publisher
+        .newest(LISTED)
+        .iter()
+        .map(|video| report(video, false))
+        .collect();
+    (
+        [(header::CACHE_CONTROL, NO_STORE)],
+        Json(json!({"videos": videos})),
+    )
+        .into_response()
+}
+
+/// `GET /v1/videos/{id}` and `GET /v1/videos/{id}.mp4`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    match id.strip_suffix(".mp4") {
+        Some(id) => mp4(find(&state, id)?, &state).await,
+        None => {
+            let video = find(&state, &id)?;
+            Ok((
+                [(header::CACHE_CONTROL, NO_STORE)],
+                Json(report(&video, true)),
+            )
+                .into_response())
+        }
+    }
+}
+
+/// The video of this id.
+pub(super) fn find(state: &AppState, id: &str) -> Result<std::sync::Arc<Video>, ApiError> {
+    let video = id
+        .parse::<Uuid>()
+        .ok()
+        .and_then(|id| state.publisher.video(&id));
+    video.ok_or_else(|| ApiError::NotFound(format!("no video {id:?}")))
+}
+
+/// The whole video as one file; what is missing is rendered first.
+async fn mp4(video: std::sync::Arc<Video>, state: &AppState) -> Result<Response, ApiError> {
+    let tracks = [TrackKind::Video, TrackKind::Audio]
+        .into_iter()
+        .filter_map(|kind| {
+            let track = video.init(kind)?.track.clone();
+            Some((track, video.wanted(kind).to_vec()))
+        });
+    let movie = Movie::join(
+        state.publisher.delivery(),
+        tracks.collect(),
+        Priority::LookAhead,
+    )
+    .await?;
+    let name = format!("inline; filename=\"loomcast-{}.mp4\"", video.id);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("video/mp4")),
+        (
+            header::CONTENT_LENGTH,
+            HeaderValue::from(movie.content_length()),
+        ),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("inline")),
+        ),
+        (header::CACHE_CONTROL, NO_STORE),
+    ];
+    Ok((headers, Body::from_stream(movie.into_stream())).into_response())
+}
+
+/// What is told of a video.
+fn report(video: &Video, with_chunks: bool) -> Value {
+    let profile = &video.plan.timeline.video;
+    let tracks = [TrackKind::Video, TrackKind::Audio].map(|kind| (kind, video.states(kind)));
+    let count = |word: &str| {
+        tracks
+            .iter()
+            .flat_map(|(_, states)| states)
+            .filter(|state| state.as_str() == word)
+            .count()
+    };
+    let total: usize = tracks.iter().map(|(_, states)| states.len()).sum();
+    let (hit, rendered) = (count("hit"), count("rendered"));
+    let error = tracks
+        .iter()
+        .flat_map(|(_, states)| states)
+        .find_map(|state| match state {
+            ChunkState::Failed(reason) => Some(reason.clone()),
+            _ => None,
+        });
+    let status = video.status();
+    let progress = if status == VideoStatus::Done {
+        1.0
+    } else {
+        (hit + rendered) as f64 / total.max(1) as f64
+    };
+    let path = format!("/v1/videos/{}", video.id);
+    let mut report = json!({
+        "id": video.id,
+        "template": video.template,
+        "status": status.as_str(),
+        "progress": progress,
+        "duration_s": video.plan.timeline.duration().as_seconds(),
+        "frames": video.plan.timeline.frames,
+        "width": profile.width,
+        "height": profile.height,
+        "fps": profile.rate.to_string(),
+        "urls": {
+            "self": path,
+            "live": format!("{path}/live.m3u8"),
+            "index": format!("{path}/index.m3u8"),
+            "mp4": format!("{path}.mp4"),
+        },
+        "chunks_total": total,
+        "chunks_hit": hit,
+        "chunks_rendered": rendered,
+        "first_part_ms": video.first_part().map(|time| time.as_secs_f64() * 1000.0),
+        "warnings": video.plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "error": error,
+    });
+    if with_chunks && let Some(members) = report.as_object_mut() {
+        let chunks: Vec<Value> = tracks
+            .iter()
+            .flat_map(|(kind, states)| chunk_reports(video, *kind, states))
+            .collect();
+        members.insert("chunks".into(), chunks.into());
+    }
+    report
+}
+
+fn chunk_reports(video: &Video, kind: TrackKind, states: &[ChunkState]) -> Vec<Value> {
+    let clock = match (kind, &video.plan.timeline.audio) {
+        (TrackKind::Audio, Some(audio)) => audio.sample_rate,
+        _ => video_clock(&video.plan.timeline.video),
+    };
+    let seconds =
+        |ticks: u64| Time::from_ticks(i64::try_from(ticks).unwrap_or(i64::MAX), clock).as_seconds();
+    let report = |(index, (chunk, state)): (usize, (&PlacedChunk, &ChunkState))| {
+        let render_ms = match state {
+            ChunkState::Ready { render_ms, .. } => *render_ms,
+            _ => None,
+        };
+        json!({
+            "index": index,
+            "track": kind.as_str(),
+            "start_s": seconds(chunk.decode_time),
+            "duration_s": seconds(chunk.ticks),
+            "key": chunk.key.to_string(),
+            "state": state.as_str(),
+            "render_ms": render_ms,
+            "layers": chunk.spec.labels(),
+        })
+    };
+    video
+        .chunks(kind)
+        .iter()
+        .zip(states)
+        .enumerate()
+        .map(report)
+        .collect()
+}

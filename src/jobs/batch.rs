@@ -1,0 +1,158 @@
+//! Many recipients of one template.
+//!
+//! Every row is planned first. The chunks that no row shares with the cache
+//! are rendered once each, interval by interval over all rows, so that what
+//! the rows have in common below their names is decoded and composed once.
+//! Then each row's file is joined. A row that fails does not stop the others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+
+use crate::cache::Presence;
+use crate::chunk::ChunkKey;
+use crate::delivery::{Delivery, DeliveryError, Plan, Wanted};
+use crate::partition::PlacedChunk;
+use crate::render::{Priority, SharedLayers};
+
+/// Chunks asked for at a time: a few for each render thread, so that those of
+/// one interval are rendered together.
+const AT_A_TIME: usize = 4;
+
+/// What a batch is made of: each distinct chunk once, in the order in which
+/// they are best rendered.
+#[derive(Debug, Default)]
+pub struct Batch {
+    chunks: Vec<Distinct>,
+    seen: HashMap<ChunkKey, usize>,
+    /// Chunks of all rows together.
+    total: usize,
+}
+
+#[derive(Debug)]
+struct Distinct {
+    wanted: Wanted,
+    decode_time: u64,
+    video: bool,
+    users: usize,
+}
+
+/// What rendering a batch came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchOutcome {
+    /// Chunks of all rows.
+    pub total: usize,
+    /// Different ones among them.
+    pub distinct: usize,
+    /// Already in the cache before.
+    pub hits: usize,
+    /// Rendered now.
+    pub rendered: usize,
+    /// What rendering those again for every row that has them would have cost,
+    /// in milliseconds of a render thread, beyond what was spent.
+    pub saved_ms: u64,
+    /// What was spent.
+    pub spent_ms: u64,
+    /// Chunks that could not be rendered, and why.
+    pub failed: HashMap<ChunkKey, String>,
+}
+
+impl Batch {
+    /// Adds a row's chunks.
+    pub fn add(&mut self, plan: &Plan) {
+        let video = plan.partition.video.iter().map(|chunk| (chunk, true));
+        let audio = plan.partition.audio.iter().map(|chunk| (chunk, false));
+        for (chunk, video) in video.chain(audio) {
+            self.total += 1;
+            self.add_chunk(chunk, video);
+        }
+    }
+
+    fn add_chunk(&mut self, chunk: &PlacedChunk, video: bool) {
+        if let Some(place) = self.seen.get(&chunk.key) {
+            self.chunks[*place].users += 1;
+            return;
+        }
+        self.seen.insert(chunk.key, self.chunks.len());
+        let shared = SharedLayers(chunk.shared_layers);
+        let wanted = Wanted {
+            key: chunk.key,
+            spec: Arc::new(chunk.spec.clone()),
+            shared,
+        };
+        self.chunks.push(Distinct {
+            wanted,
+            decode_time: chunk.decode_time,
+            video,
+            users: 1,
+        });
+    }
+
+    /// How many different chunks there are.
+    pub fn distinct(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Renders what is missing; `progress` is called once for each distinct chunk.
+    pub async fn render(mut self, delivery: &Delivery, progress: impl Fn()) -> BatchOutcome {
+        self.chunks
+            .sort_by_key(|chunk| (chunk.video, chunk.decode_time));
+        let mut outcome = BatchOutcome {
+            total: self.total,
+            distinct: self.chunks.len(),
+            ..BatchOutcome::default()
+        };
+        let (_, _, threads) = delivery.pool().load();
+        let fetch = |chunk: Distinct| async move {
+            let fetched = fetch(delivery, &chunk.wanted).await;
+            (chunk, fetched)
+        };
+        let mut fetched = stream::iter(self.chunks)
+            .map(fetch)
+            .buffered(threads * AT_A_TIME);
+        while let Some((chunk, fetched)) = fetched.next().await {
+            progress();
+            match fetched {
+                Ok(Fetched { was_there, cost_ms }) => {
+                    let others = if was_there {
+                        chunk.users
+                    } else {
+                        chunk.users - 1
+                    };
+                    outcome.saved_ms += u64::from(cost_ms) * others as u64;
+                    if was_there {
+                        outcome.hits += 1;
+                    } else {
+                        outcome.rendered += 1;
+                        outcome.spent_ms += u64::from(cost_ms);
+                    }
+                }
+                Err(error) => drop(outcome.failed.insert(chunk.wanted.key, error.to_string())),
+            }
+        }
+        outcome
+    }
+}
+
+struct Fetched {
+    was_there: bool,
+    cost_ms: u32,
+}
+
+async fn fetch(delivery: &Delivery, wanted: &Wanted) -> Result<Fetched, DeliveryError> {
+    let was_there = matches!(
+        delivery.presence(&wanted.key).await?,
+        Presence::Memory | Presence::Disk
+    );
+    let chunk = delivery
+        .chunk(wanted, Priority::Batch)
+        .await?
+        .fragment
+        .finished()
+        .await?;
+    Ok(Fetched {
+        was_there,
+        cost_ms: chunk.meta.cost_ms,
+    })
+}

@@ -1,0 +1,3 @@
+//! Work that nobody watches.
+
+pub mod batch;

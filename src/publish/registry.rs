@@ -1,0 +1,181 @@
+//! The videos that can be asked for, and what their chunks are made of.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::chunk::ChunkKey;
+use crate::delivery::{Delivery, DeliveryError, Plan, Wanted};
+use crate::publish::playlists::TrackKind;
+use crate::publish::video::{Video, VideoStatus};
+
+/// The most videos that are remembered; the oldest finished one goes first.
+/// Its chunks stay in the cache.
+pub const MAX_VIDEOS: usize = 1000;
+
+/// The most chunks of all remembered videos together.
+pub const MAX_CHUNKS: usize = 500_000;
+
+/// All remembered videos are still being rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{0} videos are being rendered, as many as may")]
+pub struct TooManyVideos(pub usize);
+
+/// Why a plan was not published.
+#[derive(Debug, Error)]
+pub enum PublishError {
+    /// Too much at once.
+    #[error(transparent)]
+    TooMany(#[from] TooManyVideos),
+    /// The encoder's configuration cannot be had.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+}
+
+/// A handle on the published videos; clones share them.
+#[derive(Clone)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    delivery: Delivery,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    videos: HashMap<Uuid, Arc<Video>>,
+    oldest_first: VecDeque<Uuid>,
+    /// What each chunk is made of, and how many videos have it.
+    specs: HashMap<ChunkKey, (Wanted, usize)>,
+}
+
+impl Publisher {
+    /// Publishes videos whose chunks come from `delivery`.
+    pub fn new(delivery: Delivery) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                delivery,
+                state: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The way to chunks.
+    pub fn delivery(&self) -> &Delivery {
+        &self.shared.delivery
+    }
+
+    /// Publishes `plan` as a new video; nothing is rendered yet.
+    pub async fn publish(
+        &self,
+        template: Option<String>,
+        plan: Plan,
+    ) -> Result<Arc<Video>, PublishError> {
+        let delivery = &self.shared.delivery;
+        let video = delivery.video_init(&plan.timeline.video).await?;
+        let audio = plan
+            .timeline
+            .audio
+            .as_ref()
+            .map(|profile| delivery.audio_init(profile))
+            .transpose()?;
+        let video = Arc::new(Video::new(template, plan, video, audio, delivery.clone()));
+        let mut state = self.state();
+        state.make_room(chunk_count(&video))?;
+        for wanted in wanted(&video) {
+            state
+                .specs
+                .entry(wanted.key)
+                .or_insert_with(|| (wanted.clone(), 0))
+                .1 += 1;
+        }
+        state.oldest_first.push_back(video.id);
+        state.videos.insert(video.id, Arc::clone(&video));
+        Ok(video)
+    }
+
+    /// The video of this id.
+    pub fn video(&self, id: &Uuid) -> Option<Arc<Video>> {
+        self.state().videos.get(id).cloned()
+    }
+
+    /// The newest videos, the newest first.
+    pub fn newest(&self, count: usize) -> Vec<Arc<Video>> {
+        let state = self.state();
+        state
+            .oldest_first
+            .iter()
+            .rev()
+            .take(count)
+            .filter_map(|id| state.videos.get(id).cloned())
+            .collect()
+    }
+
+    /// What the chunk is made of, if a remembered video has it.
+    pub fn wanted(&self, key: &ChunkKey) -> Option<Wanted> {
+        self.state()
+            .specs
+            .get(key)
+            .map(|(wanted, _)| wanted.clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The maps are changed together under the lock, by code that does not panic.
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn make_room(&mut self, chunks: usize) -> Result<(), TooManyVideos> {
+        let full = |state: &Self| {
+            state.videos.len() >= MAX_VIDEOS || state.specs.len() + chunks > MAX_CHUNKS
+        };
+        while full(self) && !self.videos.is_empty() {
+            let finished = |id: &Uuid| {
+                self.videos
+                    .get(id)
+                    .is_none_or(|video| video.status() != VideoStatus::Rendering)
+            };
+            let place = self
+                .oldest_first
+                .iter()
+                .position(finished)
+                .ok_or(TooManyVideos(self.videos.len()))?;
+            let Some(id) = self.oldest_first.remove(place) else {
+                break;
+            };
+            if let Some(video) = self.videos.remove(&id) {
+                self.forget_chunks(&video);
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_chunks(&mut self, video: &Video) {
+        for wanted in wanted(video) {
+            if let Some((_, users)) = self.specs.get_mut(&wanted.key) {
+                *users -= 1;
+                if *users == 0 {
+                    self.specs.remove(&wanted.key);
+                }
+            }
+        }
+    }
+}
+
+fn wanted(video: &Video) -> impl Iterator<Item = &Wanted> {
+    [TrackKind::Video, TrackKind::Audio]
+        .into_iter()
+        .flat_map(|kind| video.wanted(kind))
+}
+
+fn chunk_count(video: &Video) -> usize {
+    wanted(video).count()
+}
