@@ -10,10 +10,11 @@ ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 # First what changes rarely, so that the packages are installed once.
 COPY scripts/install-deps scripts/install-deps
-COPY assets/web/package.json assets/web/package-lock.json assets/web/
 RUN scripts/install-deps --build && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN cargo build --release --locked
+# hls.js goes into the binary, so its licence goes into the image.
+RUN cargo build --release --locked \
+    && cp target/release/build/loomcast-*/out/node_modules/hls.js/LICENSE LICENSE-hls.js
 
 FROM debian:bookworm-slim
 COPY scripts/install-deps /tmp/scripts/install-deps
@@ -27,7 +28,7 @@ COPY assets/media assets/media
 COPY assets/LICENCES.md assets/
 COPY templates templates
 COPY LICENSE-MIT LICENSE-APACHE docs/licences.md ./
-COPY --from=build /src/assets/web/node_modules/hls.js/LICENSE LICENSE-hls.js
+COPY --from=build /src/LICENSE-hls.js ./
 # GStreamer keeps a registry of its plug-ins in the home of the user.
 ENV XDG_CACHE_HOME=/data/.cache LOOMCAST_DATA=/data LOOMCAST_ASSETS=/app/assets
 USER loomcast
