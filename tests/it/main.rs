@@ -1,0 +1,2 @@
+//! What Loomcast promises, tried from outside: one binary, a file a feature.
+
