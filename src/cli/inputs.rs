@@ -24,8 +24,7 @@ pub(super) struct TemplateArgs {
     /// The Edit: a JSON file
     pub template: PathBuf,
 
-    /// A merge field's value; a value that is JSON (5.2, true) is taken as such only where the
-    /// placeholder stands alone in a number field
+    /// A merge field's value; where a number is wanted, a text that is one will do
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
 }

@@ -51,14 +51,7 @@ pub(super) async fn create(
     State(state): State<AppState>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|rejection| ApiError::BadRequest {
-        field: None,
-        message: rejection.body_text(),
-        allowed: Some(format!(
-            "at most {} bytes of JSON",
-            super::router::MAX_BODY_BYTES
-        )),
-    })?;
+    let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let request = parse(&body)?;
     let partitioning = partitioning(&request)?;
     let (name, edit) = match (request.template, request.edit) {
@@ -103,7 +96,8 @@ fn parse(body: &[u8]) -> Result<NewVideo, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let field = (path != ".").then(|| format!("/{}", path.replace('.', "/")));
+        let named = path != "." && !path.contains('?');
+        let field = named.then(|| format!("/{}", path.replace('.', "/")));
         ApiError::BadRequest {
             field,
             message: error.into_inner().to_string(),

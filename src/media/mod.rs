@@ -23,7 +23,7 @@ pub use frame::{Frame, PlaneLayout};
 pub use library::{AssetLibrary, LibraryError};
 pub use pcm::{Pcm, PcmStore};
 pub use pipeline::missing_elements;
-pub use probe::{ProbeError, probe};
+pub use probe::{ProbeError, longest_gop, probe};
 
 use std::sync::OnceLock;
 

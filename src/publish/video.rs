@@ -200,6 +200,11 @@ impl Video {
         status
     }
 
+    /// Whether chunks are being rendered for it: not before anybody watches it.
+    pub fn is_busy(&self) -> bool {
+        self.started.load(Ordering::Acquire) && self.status() == VideoStatus::Rendering
+    }
+
     /// From publishing to the first part of the first picture.
     pub fn first_part(&self) -> Option<Duration> {
         *self

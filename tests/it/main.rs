@@ -1,2 +1,1 @@
 //! What Loomcast promises, tried from outside: one binary, a file a feature.
-
