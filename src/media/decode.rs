@@ -7,15 +7,11 @@ use gst::prelude::*;
 use gst_video::prelude::*;
 
 use crate::media::pipeline::{Pipeline, Pulled};
-use crate::media::{Frame, MediaError, PlaneLayout, longest_gop};
+use crate::media::{Frame, KeyFrames, MediaError, PlaneLayout};
 use crate::time::Time;
 
-/// No seek is worth less than this.
-const SEEK_AHEAD_MIN: Time = Time::from_millis(400);
-
-/// From how far ahead on a seek is taken to be worth it where the distance of
-/// key frames is not known.
-const SEEK_AHEAD_DEFAULT: Time = Time::from_seconds(3);
+/// Nearer than this nobody asks where the key frames are.
+const LOOK_UP_FROM: Time = Time::from_millis(400);
 
 /// Decoded frames that wait to be pulled. What is decoded beyond the end of a
 /// chunk is usually thrown away by a seek, and chunks are decoded side by side.
@@ -25,8 +21,8 @@ const QUEUED_FRAMES: u32 = 1;
 pub struct VideoDecoder {
     pipeline: Pipeline,
     path: PathBuf,
-    /// From how far ahead on a seek saves decoding; learnt when it first matters.
-    seek_ahead: Option<Time>,
+    /// Looked up when they first matter.
+    key_frames: Option<KeyFrames>,
     /// When the file's first frame is shown.
     first: Option<Time>,
     /// The frame on show, and the one after it.
@@ -75,7 +71,7 @@ impl VideoDecoder {
         Ok(Self {
             pipeline,
             path: path.to_owned(),
-            seek_ahead: None,
+            key_frames: None,
             first: None,
             current: None,
             next: None,
@@ -103,7 +99,7 @@ impl VideoDecoder {
             |shown: &Shown| shown.at > limit && self.first.is_some_and(|first| shown.at > first);
         if self.current.as_ref().is_some_and(behind) {
             self.seek(time.max(Time::ZERO))?;
-        } else if limit - reached > SEEK_AHEAD_MIN && limit - reached > self.seek_ahead() {
+        } else if limit - reached > LOOK_UP_FROM && self.key_frames().worth_seeking(reached, time) {
             self.seek(time)?;
         }
         loop {
@@ -126,13 +122,9 @@ impl VideoDecoder {
         Ok(Arc::clone(&shown.frame))
     }
 
-    /// Further ahead than the longest distance between key frames there is one
-    /// on the way for sure, and all before it need not be decoded.
-    fn seek_ahead(&mut self) -> Time {
+    fn key_frames(&mut self) -> &KeyFrames {
         let path = &self.path;
-        *self
-            .seek_ahead
-            .get_or_insert_with(|| longest_gop(path).unwrap_or(SEEK_AHEAD_DEFAULT))
+        self.key_frames.get_or_insert_with(|| KeyFrames::of(path))
     }
 
     fn seek(&mut self, time: Time) -> Result<(), MediaError> {

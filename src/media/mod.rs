@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 mod error;
 mod frame;
+mod keyframes;
 mod library;
 mod pcm;
 mod pipeline;
@@ -20,10 +21,11 @@ pub use decode::VideoDecoder;
 pub use encode::{EncodedFrame, VideoEncoder};
 pub use error::MediaError;
 pub use frame::{Frame, PlaneLayout};
+pub use keyframes::KeyFrames;
 pub use library::{AssetLibrary, LibraryError};
 pub use pcm::{Pcm, PcmStore};
 pub use pipeline::missing_elements;
-pub use probe::{ProbeError, longest_gop, probe};
+pub use probe::{ProbeError, probe};
 
 use std::sync::OnceLock;
 

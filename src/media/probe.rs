@@ -1,6 +1,5 @@
 //! What a media file holds, without decoding it.
 
-use std::num::NonZeroU32;
 use std::path::Path;
 
 use ffmpeg_next as ffmpeg;
@@ -91,38 +90,6 @@ pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
         duration,
         sound: sound.is_some(),
     })
-}
-
-/// How much of a file is looked at for its key frames.
-const GOP_SAMPLE: Time = Time::from_seconds(30);
-
-/// The longest distance between two key frames at the start of the file's
-/// moving picture: from this far ahead on, a seek saves decoding. `None` when
-/// it cannot be told.
-pub fn longest_gop(path: &Path) -> Option<Time> {
-    crate::media::init().ok()?;
-    let mut input = ffmpeg::format::input(path).ok()?;
-    let pictures = input.streams().best(ffmpeg::media::Type::Video)?;
-    let (index, base) = (pictures.index(), pictures.time_base());
-    let timescale = NonZeroU32::new(u32::try_from(base.denominator()).ok()?)?;
-    let mut last_key = None;
-    let mut longest = Time::ZERO;
-    for (stream, packet) in input.packets() {
-        if stream.index() != index {
-            continue;
-        }
-        let ticks = packet.dts().or(packet.pts())?;
-        let time = Time::from_ticks(ticks.checked_mul(i64::from(base.numerator()))?, timescale);
-        // The last GOP may go on after what is looked at.
-        longest = longest.max(last_key.map_or(Time::ZERO, |key| time - key));
-        if time > GOP_SAMPLE {
-            break;
-        }
-        if packet.is_key() {
-            last_key = Some(time);
-        }
-    }
-    (longest > Time::ZERO).then_some(longest)
 }
 
 /// Whether the stream's display matrix turns it by 90 or 270 degrees: then
