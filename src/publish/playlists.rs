@@ -151,7 +151,10 @@ pub fn multivariant(
     };
     Ok(MultivariantPlaylist {
         independent_segments: true,
-        start: Some(FROM_THE_START),
+        // FFmpeg (seen with 5.1) takes a multivariant playlist with EXT-X-START
+        // for a media playlist too, and plays all of it twice. The media
+        // playlists say where to begin.
+        start: None,
         audio: renditions,
         variants: vec![Variant {
             uri: video_uri,
