@@ -8,7 +8,7 @@
 use crate::chunk::spec::{AudioSpec, ChunkSpec, LayerContent, Path, Stretch, VideoSpec};
 use crate::chunk::{ChunkKey, LOOKAHEAD_FRAMES, PREROLL_FRAMES};
 use crate::digest::Digest;
-use crate::profile::{AudioProfile, VideoProfile};
+use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::time::{FrameRate, Time};
 use crate::timeline::motion::State;
 use crate::timeline::{FontUse, Markup};
@@ -54,6 +54,7 @@ impl VideoProfile {
         out.number(self.quality.crf().into());
         out.number(self.first_part_frames().into());
         out.number(self.part_frames().into());
+        out.number(REORDER_FRAMES.into());
     }
 }
 

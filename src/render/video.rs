@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::chunk::{ChunkSpec, Part, VideoSpec};
 use crate::media::{EncodedFrame, Frame, VideoEncoder};
+use crate::profile::REORDER_FRAMES;
 use crate::render::base::{Base, Lead, Role};
 use crate::render::compose::Composer;
 use crate::render::parts::PartCutter;
@@ -22,6 +23,7 @@ impl Renderer {
         let mut encoder = VideoEncoder::new(profile)?;
         let cutter = PartCutter::new(
             profile.rate.ticks_per_frame(),
+            REORDER_FRAMES,
             profile.first_part_frames(),
             profile.part_frames(),
         );
