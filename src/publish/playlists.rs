@@ -151,7 +151,9 @@ pub fn multivariant(
     };
     Ok(MultivariantPlaylist {
         independent_segments: true,
-        start: Some(FROM_THE_START),
+        // The growing media playlists say where to begin. Here FFmpeg 5.1
+        // would take the tag for a media playlist of its own, without segments.
+        start: None,
         audio: renditions,
         variants: vec![Variant {
             uri: video_uri,
