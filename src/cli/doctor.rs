@@ -59,7 +59,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
     match media::init() {
         Ok(()) => {
             check(
-                format!("{} and FFmpeg start", gst::version_string()),
+                format!("{} and FFmpeg start", media::version()),
                 State::Good,
                 None,
             );

@@ -53,12 +53,18 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
         let cache = engine.delivery.cache().clone();
+        let publisher = Publisher::new(engine.delivery);
         let state = AppState {
             planner: engine.planner,
-            publisher: Publisher::new(engine.delivery),
+            publisher: publisher.clone(),
             shelf,
         };
-        serve(listener, state, stop_signal()).await?;
+        let stopped = async move {
+            stop_signal().await;
+            // Or the process would live on until every video is rendered.
+            publisher.stop();
+        };
+        serve(listener, state, stopped).await?;
         // What is being rendered is kept.
         cache.drain().await;
         Ok::<_, anyhow::Error>(())

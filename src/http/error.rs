@@ -21,6 +21,8 @@ const RETRY_AFTER_S: u32 = 2;
 pub enum ApiError {
     /// There is no such thing.
     NotFound(String),
+    /// It is there, but not for this method.
+    WrongMethod(String),
     /// The request itself is wrong.
     BadRequest {
         /// JSON pointer of the field, where there is one.
@@ -69,6 +71,11 @@ impl IntoResponse for ApiError {
             Self::NotFound(message) => (
                 StatusCode::NOT_FOUND,
                 "not_found",
+                json!({"message": message}),
+            ),
+            Self::WrongMethod(message) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
                 json!({"message": message}),
             ),
             Self::BadRequest {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{Uri, header};
+use axum::http::{Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -49,4 +49,9 @@ pub(super) async fn stats(State(state): State<AppState>) -> Response {
 /// Everything else.
 pub(super) async fn nothing(uri: Uri) -> ApiError {
     ApiError::NotFound(format!("nothing at {}", uri.path()))
+}
+
+/// A method that its address does not have.
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::WrongMethod(format!("{} does not take {method}", uri.path()))
 }

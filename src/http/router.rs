@@ -66,6 +66,7 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(studio::page))
         .route("/studio/{file}", get(studio::file))
         .fallback(health::nothing)
+        .method_not_allowed_fallback(health::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CompressionLayer::new().compress_when(text_only))
         .layer(cors)

@@ -94,16 +94,23 @@ pub(super) async fn create(
 
 fn parse(body: &[u8]) -> Result<NewVideo, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let request = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let named = path != "." && !path.contains('?');
-        let field = named.then(|| format!("/{}", path.replace('.', "/")));
+        // Only what is JSON has fields.
+        let field = (error.inner().is_data() && path != ".")
+            .then(|| format!("/{}", path.replace('.', "/")));
         ApiError::BadRequest {
             field,
             message: error.into_inner().to_string(),
             allowed: None,
         }
-    })
+    })?;
+    reader.end().map_err(|error| ApiError::BadRequest {
+        field: None,
+        message: error.to_string(),
+        allowed: None,
+    })?;
+    Ok(request)
 }
 
 fn partitioning(request: &NewVideo) -> Result<Partitioning, ApiError> {

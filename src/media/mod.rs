@@ -41,3 +41,8 @@ pub fn init() -> Result<(), MediaError> {
     })
     .clone()
 }
+
+/// The name and version of the GStreamer in use.
+pub fn version() -> String {
+    gst::version_string().into()
+}

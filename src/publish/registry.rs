@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::chunk::ChunkKey;
@@ -42,6 +43,7 @@ pub struct Publisher {
 
 struct Shared {
     delivery: Delivery,
+    stopping: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -59,6 +61,7 @@ impl Publisher {
         Self {
             shared: Arc::new(Shared {
                 delivery,
+                stopping: CancellationToken::new(),
                 state: Mutex::default(),
             }),
         }
@@ -67,6 +70,11 @@ impl Publisher {
     /// The way to chunks.
     pub fn delivery(&self) -> &Delivery {
         &self.shared.delivery
+    }
+
+    /// Has no further chunk rendered ahead; those that are being rendered go on.
+    pub fn stop(&self) {
+        self.shared.stopping.cancel();
     }
 
     /// Publishes `plan` as a new video; nothing is rendered yet.
@@ -83,7 +91,15 @@ impl Publisher {
             .as_ref()
             .map(|profile| delivery.audio_init(profile))
             .transpose()?;
-        let video = Arc::new(Video::new(template, plan, video, audio, delivery.clone()));
+        let stopping = self.shared.stopping.clone();
+        let video = Arc::new(Video::new(
+            template,
+            plan,
+            video,
+            audio,
+            delivery.clone(),
+            stopping,
+        ));
         let mut state = self.state();
         state.make_room(chunk_count(&video))?;
         for wanted in wanted(&video) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cache::Outcome;
@@ -103,6 +104,8 @@ pub struct Video {
     published: Instant,
     first_part: Mutex<Option<Duration>>,
     started: AtomicBool,
+    /// Ends rendering ahead.
+    stopping: CancellationToken,
     /// Counts changes of any chunk's state.
     changes: watch::Sender<u64>,
 }
@@ -142,6 +145,7 @@ impl Video {
         video: Init,
         audio: Option<Init>,
         delivery: Delivery,
+        stopping: CancellationToken,
     ) -> Self {
         Self {
             id: Uuid::new_v4(),
@@ -156,6 +160,7 @@ impl Video {
             published: Instant::now(),
             first_part: Mutex::default(),
             started: AtomicBool::new(false),
+            stopping,
             changes: watch::Sender::new(0),
         }
     }
@@ -228,6 +233,7 @@ impl Video {
         tokio::spawn(async move {
             let mut order = video.order().into_iter();
             let first = order.next();
+            let stopping = video.stopping.clone();
             let follow = |(kind, index)| {
                 let video = Arc::clone(&video);
                 async move { video.follow(kind, index).await }
@@ -238,6 +244,7 @@ impl Video {
                 stream::iter(order)
                     .map(&follow)
                     .buffered(LOOK_AHEAD)
+                    .take_until(stopping.cancelled_owned())
                     .for_each(|()| async {})
                     .await;
             };
