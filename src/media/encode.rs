@@ -124,7 +124,7 @@ impl VideoEncoder {
         Ok(frames)
     }
 
-    /// Ends the stream; then [`next`](Self::next) until `None`.
+    /// Ends the stream; then [`next_frame`](Self::next_frame) until `None`.
     pub fn finish(&mut self) -> Result<(), MediaError> {
         self.source
             .end_of_stream()
@@ -133,7 +133,7 @@ impl VideoEncoder {
     }
 
     /// The next frame; `None` at the end of the stream.
-    pub fn next(&mut self) -> Result<Option<EncodedFrame>, MediaError> {
+    pub fn next_frame(&mut self) -> Result<Option<EncodedFrame>, MediaError> {
         match self.pipeline.pull()? {
             Pulled::Sample(sample) => self.read(&sample).map(Some),
             Pulled::Nothing | Pulled::End => Ok(None),

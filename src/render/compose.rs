@@ -74,7 +74,7 @@ impl<'a> Composer<'a> {
     }
 
     /// Frame `index` with the layers `range` drawn on the ground.
-    pub fn from_ground(&mut self, index: u32, range: Range<usize>) -> Result<Frame, RenderError> {
+    pub fn on_ground(&mut self, index: u32, range: Range<usize>) -> Result<Frame, RenderError> {
         let range = self.lowest_seen(index, range.clone())?..range.end;
         // The usual case, footage that fills the frame, is taken as it is.
         if let Some(frame) = self.whole_footage(index, range.start)? {

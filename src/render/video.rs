@@ -41,7 +41,7 @@ impl Renderer {
                 .try_for_each(|frame| out.encoded(frame))?;
         }
         encoder.finish()?;
-        while let Some(frame) = encoder.next()? {
+        while let Some(frame) = encoder.next_frame()? {
             out.encoded(frame)?;
         }
         out.end(spec.frames)?;
@@ -88,9 +88,9 @@ impl Below<'_> {
     fn frame(&mut self, composer: &mut Composer, index: u32) -> Result<Frame, RenderError> {
         let all = composer.layers();
         match self {
-            Self::Own => composer.from_ground(index, 0..all),
+            Self::Own => composer.on_ground(index, 0..all),
             Self::Leading(lead, count) => {
-                let base = Arc::new(composer.from_ground(index, 0..*count)?);
+                let base = Arc::new(composer.on_ground(index, 0..*count)?);
                 lead.push(Arc::clone(&base));
                 let mut frame = Frame::clone(&base);
                 composer.draw(&mut frame, index, *count..all)?;
@@ -105,7 +105,7 @@ impl Below<'_> {
                 // The other one gave up: the same pixels, made here.
                 None => {
                     *self = Self::Own;
-                    composer.from_ground(index, 0..all)
+                    composer.on_ground(index, 0..all)
                 }
             },
         }

@@ -3,7 +3,7 @@
 //! Leaves are untyped here, so that a bad one is refused with its place in
 //! the asset even when the asset was read through a tagged enum, which forgets
 //! where it was. What a leaf may be is decided in the parent module. Unknown
-//! keys are told by [`super::read::unknown_fields`].
+//! keys are told by `unknown_fields`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
