@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -12,6 +13,11 @@ use crate::media::{AssetLibrary, PcmStore};
 use crate::raster::{FontCatalogue, Rasteriser, probe_picture};
 use crate::render::{RenderPool, Renderer};
 use crate::store::{ChunkStore, RecoveryReport, StoreConfig};
+
+/// How long a chunk may wait for its next part, its time in the render queue
+/// included. What hangs while rendering is ended much sooner, by the deadlines of
+/// the pipelines and [`CHUNK_DEADLINE`](crate::render::CHUNK_DEADLINE).
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Where things are and how much of the machine to use.
 #[derive(Clone, Debug)]
@@ -49,7 +55,16 @@ impl Engine {
         let threads = config.threads.or(std::thread::available_parallelism().ok());
         let pool = RenderPool::start(renderer, threads.map_or(1, NonZeroUsize::get))
             .context("starting render threads")?;
-        let delivery = Delivery::new(FragmentCache::new(store, CacheConfig::default()), pool);
+        let delivery = Delivery::new(
+            FragmentCache::new(
+                store,
+                CacheConfig {
+                    patience: PATIENCE,
+                    ..CacheConfig::default()
+                },
+            ),
+            pool,
+        );
         Ok(Self {
             planner,
             delivery,

@@ -25,6 +25,11 @@ pub struct VideoProfile {
     pub quality: Quality,
 }
 
+/// Frames by which showing lags behind decoding, so that no frame is shown
+/// before it is decoded: the depth of the encoder's B-pyramid. The initialisation
+/// segment's edit list takes it back.
+pub const REORDER_FRAMES: u32 = 2;
+
 /// x264's constant rate factor, under the names of the Edit format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Quality {

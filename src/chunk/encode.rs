@@ -8,7 +8,7 @@
 use crate::chunk::spec::{AudioSpec, ChunkSpec, LayerContent, Path, Stretch, VideoSpec};
 use crate::chunk::{ChunkKey, LOOKAHEAD_FRAMES, PREROLL_FRAMES};
 use crate::digest::Digest;
-use crate::profile::{AudioProfile, VideoProfile};
+use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::time::{FrameRate, Time};
 use crate::timeline::motion::State;
 use crate::timeline::{FontUse, Markup};
@@ -18,7 +18,8 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// What encodes the chunks and draws the text. In the key, because another
 /// version may give other bytes.
-const RENDERER: &str = "x264enc veryfast/1.22; avenc_aac/1.22; takumi/2.19.0";
+pub const RENDERER: &str =
+    "x264enc veryfast asm=ssse3/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1";
 
 impl ChunkSpec {
     /// The chunk's identity.
@@ -53,6 +54,7 @@ impl VideoProfile {
         out.number(self.quality.crf().into());
         out.number(self.first_part_frames().into());
         out.number(self.part_frames().into());
+        out.number(REORDER_FRAMES.into());
     }
 }
 

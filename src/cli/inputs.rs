@@ -24,8 +24,7 @@ pub(super) struct TemplateArgs {
     /// The Edit: a JSON file
     pub template: PathBuf,
 
-    /// A merge field's value; a value that is JSON (5.2, true) is taken as such only where the
-    /// placeholder stands alone in a number field
+    /// A merge field's value; where a number is wanted, a text that is one will do
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
 }
@@ -59,12 +58,13 @@ pub(super) struct FolderArgs {
 impl FolderArgs {
     /// The configuration with the folder of `template` searched first.
     pub fn config(&self, template: Option<&Path>) -> EngineConfig {
+        // A bare file name has the empty path for a folder: the one we are in.
         let beside = template
             .and_then(Path::parent)
-            .filter(|folder| !folder.as_os_str().is_empty());
+            .map(|folder| Path::new(".").join(folder));
         EngineConfig {
             assets: self.assets.clone(),
-            more_assets: beside.map(Path::to_owned).into_iter().collect(),
+            more_assets: beside.into_iter().collect(),
             data_dir: self.data_dir.clone(),
             threads: self.threads,
         }

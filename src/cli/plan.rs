@@ -1,5 +1,6 @@
 //! `loomcast plan`: the chunks of a video, without rendering any.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -11,7 +12,7 @@ use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
 use crate::delivery::Plan;
 use crate::partition::PlacedChunk;
 use crate::publish::playlists::{TrackKind, video_clock};
-use crate::store::{ChunkStore, StoreConfig};
+use crate::store::{ChunkStore, StoreConfig, StoreError};
 use crate::time::Time;
 
 #[derive(Debug, Args)]
@@ -54,11 +55,7 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode> {
     )?;
     // A data folder that is not there yet is empty; looking must not make it.
     let chunks = config.data_dir.join("chunks");
-    let store = if chunks.is_dir() {
-        Some(ChunkStore::open(StoreConfig::new(chunks))?.0)
-    } else {
-        None
-    };
+    let store = open_store(&chunks)?;
     let rows = rows(&plan, store.as_ref())?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
@@ -66,6 +63,24 @@ pub(super) fn run(args: &PlanArgs) -> Result<ExitCode> {
         print(&rows, &plan);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The store, if it is there and nobody has it open.
+fn open_store(folder: &Path) -> Result<Option<ChunkStore>> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    match ChunkStore::open(StoreConfig::new(folder)) {
+        Ok((store, _)) => Ok(Some(store)),
+        Err(StoreError::InUse { dir }) => {
+            eprintln!(
+                "loomcast: warning: {} is in use, so every chunk is shown as a miss",
+                dir.display()
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn rows(plan: &Plan, store: Option<&ChunkStore>) -> Result<Vec<PlannedChunk>> {

@@ -17,8 +17,9 @@ use crate::cli::progress;
 use crate::delivery::{Delivery, Plan, Wanted};
 use crate::render::Priority;
 
-/// Chunks asked for at a time; the render queue orders them.
-const AHEAD: usize = 16;
+/// Chunks asked for at a time, for each render thread: one that is rendered and
+/// one that waits.
+const AHEAD: usize = 2;
 
 #[derive(Debug, Args)]
 pub(super) struct RenderArgs {
@@ -131,6 +132,7 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
         rendered.first_part = started.elapsed();
         rendered.video += usize::from(access.outcome == Outcome::Filled);
     }
+    let (_, _, threads) = delivery.pool().load();
     let of = |chunks: Vec<Wanted>, is_video: bool| {
         chunks.into_iter().map(move |wanted| (wanted, is_video))
     };
@@ -146,7 +148,7 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
     // Sound first: it is quick, and a player needs it from the start.
     let outcomes: Vec<(bool, bool)> = stream::iter(of(audio, false).chain(of(video, true)))
         .map(fetch)
-        .buffered(AHEAD)
+        .buffered(AHEAD * threads)
         .try_collect()
         .await?;
     bar.finish_and_clear();

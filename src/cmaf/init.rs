@@ -1,17 +1,17 @@
 //! The init segment (HLS `EXT-X-MAP`): what a decoder needs before the first part.
 
 use bytes::Bytes;
-use mp4_atom::{Encode as _, Ftyp, Moov, Mvex, Mvhd, Stbl, Stco, Trex};
+use mp4_atom::{Edts, Elst, ElstEntry, Encode as _, Ftyp, Moov, Mvex, Mvhd, Stbl, Stco, Trex};
 
 use super::CmafError;
 use super::fragment::TRACK_ID;
 use super::track::{Durations, Track, trak};
 
-/// The init segment of `track`: no samples, no durations, no edit list.
+/// The init segment of `track`: no samples and no durations.
 ///
-/// The brand `cmf2` promises that a chunk's first sample is composed at its
-/// decode time. Encoders with B-frames keep the promise by signed composition
-/// offsets, not by a delay that an edit list takes away again.
+/// With B-frames, composition lags behind decoding by a constant, which an edit
+/// list takes away again (CMAF's brand `cmfc`). The other way, signed offsets
+/// without an edit list (`cmf2`), is read late by FFmpeg and by all built on it.
 pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
     let moov = Moov {
         mvhd: Mvhd {
@@ -35,7 +35,7 @@ pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
             track,
             TRACK_ID,
             Durations::default(),
-            None,
+            edit_list(track),
             Stbl {
                 stco: Some(Stco::default()),
                 ..Stbl::default()
@@ -47,7 +47,7 @@ pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
     let ftyp = Ftyp {
         major_brand: b"iso6".into(),
         minor_version: 0,
-        compatible_brands: [b"iso6", b"cmfc", b"cmf2", b"mp41"]
+        compatible_brands: [b"iso6", b"cmfc", b"mp41"]
             .into_iter()
             .map(Into::into)
             .collect(),
@@ -58,10 +58,29 @@ pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
     Ok(out.into())
 }
 
+/// Showing begins where the composition delay ends, and goes on to the end.
+fn edit_list(track: &Track) -> Option<Edts> {
+    let delay = match track {
+        Track::Video(video) => u64::from(video.composition_delay),
+        Track::Audio(_) => 0,
+    };
+    let entry = ElstEntry {
+        segment_duration: 0,
+        media_time: Some(delay),
+        media_rate: 1.into(),
+    };
+    (delay > 0).then(|| Edts {
+        elst: Some(Elst {
+            entries: vec![entry],
+        }),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use mp4_atom::{Any, Codec, Colr, DecodeMaybe as _, StszSamples};
 
+    use super::super::VideoTrack;
     use super::super::track::tests::{audio, video};
     use super::*;
 
@@ -83,7 +102,7 @@ mod tests {
         for track in [Track::Video(video()), Track::Audio(audio())] {
             let (ftyp, moov) = read(&track);
             assert_eq!(ftyp.major_brand, b"iso6".into());
-            for brand in [b"cmfc", b"cmf2", b"mp41"] {
+            for brand in [b"cmfc", b"mp41"] {
                 assert!(ftyp.compatible_brands.contains(&brand.into()));
             }
             assert_eq!(moov.mvhd.duration, 0);
@@ -121,6 +140,26 @@ mod tests {
                     .is_some_and(|stco| stco.entries.is_empty())
             );
         }
+    }
+
+    #[test]
+    fn a_composition_delay_is_taken_back_by_an_edit_list() {
+        let delayed = VideoTrack {
+            composition_delay: 6000,
+            ..video()
+        };
+        let (_, moov) = read(&Track::Video(delayed));
+        let elst = moov.trak[0]
+            .edts
+            .as_ref()
+            .and_then(|edts| edts.elst.as_ref());
+        let times: Vec<_> = elst
+            .expect("an edit list")
+            .entries
+            .iter()
+            .map(|e| e.media_time)
+            .collect();
+        assert_eq!(times, [Some(6000)]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::chunk::{ChunkKey, ChunkSpec};
 use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
 use crate::digest::Digest;
 use crate::media::aac_config;
-use crate::profile::{AudioProfile, VideoProfile};
+use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::render::{Job, Priority, RenderPool, SharedLayers};
 
 /// Why a chunk cannot be had.
@@ -172,6 +172,7 @@ impl Delivery {
             width,
             height,
             avcc,
+            composition_delay: REORDER_FRAMES * profile.rate.ticks_per_frame(),
         });
         self.remember(name, track)
     }

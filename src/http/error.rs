@@ -2,12 +2,14 @@
 //! knows both.
 
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::cache::CacheError;
 use crate::delivery::{DeliveryError, MovieError, PlanError};
+use crate::http::router::MAX_BODY_BYTES;
 use crate::publish::registry::PublishError;
 use crate::template::error::EditError;
 
@@ -30,6 +32,8 @@ pub enum ApiError {
         /// What would have been right.
         allowed: Option<String>,
     },
+    /// The body is longer than is read.
+    TooLarge,
     /// The Edit or its data is wrong.
     Edit(EditError),
     /// Too much at once, or not yet: try again.
@@ -39,6 +43,18 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// A body that could not be read.
+    pub fn body(rejection: &BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            _ => Self::BadRequest {
+                field: None,
+                message: rejection.body_text(),
+                allowed: None,
+            },
+        }
+    }
+
     /// A fault in the field `field` of the request.
     pub fn field(field: &str, message: impl Into<String>, allowed: impl Into<String>) -> Self {
         Self::BadRequest {
@@ -69,6 +85,14 @@ impl IntoResponse for ApiError {
             } => {
                 let body = json!({"message": message, "field": field, "allowed": allowed});
                 (StatusCode::BAD_REQUEST, "bad_request", body)
+            }
+            Self::TooLarge => {
+                let message = format!("the body is longer than {MAX_BODY_BYTES} bytes");
+                (
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too_large",
+                    json!({"message": message}),
+                )
             }
             Self::Edit(error) => {
                 let body = json!({

@@ -51,14 +51,7 @@ pub(super) async fn create(
     State(state): State<AppState>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|rejection| ApiError::BadRequest {
-        field: None,
-        message: rejection.body_text(),
-        allowed: Some(format!(
-            "at most {} bytes of JSON",
-            super::router::MAX_BODY_BYTES
-        )),
-    })?;
+    let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let request = parse(&body)?;
     let partitioning = partitioning(&request)?;
     let (name, edit) = match (request.template, request.edit) {

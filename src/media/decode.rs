@@ -1,24 +1,30 @@
 //! Frames of a moving picture, by the time at which they are shown.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gst::prelude::*;
 use gst_video::prelude::*;
 
 use crate::media::pipeline::{Pipeline, Pulled};
-use crate::media::{Frame, MediaError, PlaneLayout};
+use crate::media::{Frame, KeyFrames, MediaError, PlaneLayout};
 use crate::time::Time;
 
-/// From how far ahead on a seek is cheaper than decoding all between.
-const SEEK_AHEAD: Time = Time::from_seconds(3);
+/// Nearer than this nobody asks where the key frames are.
+const LOOK_UP_FROM: Time = Time::from_millis(400);
 
-/// Decoded frames that wait to be pulled.
-const QUEUED_FRAMES: u32 = 3;
+/// Decoded frames that wait to be pulled. What is decoded beyond the end of a
+/// chunk is usually thrown away by a seek, and chunks are decoded side by side.
+const QUEUED_FRAMES: u32 = 1;
 
 /// An open file, decoded in order; going back or far ahead seeks.
 pub struct VideoDecoder {
     pipeline: Pipeline,
+    path: PathBuf,
+    /// Looked up when they first matter.
+    key_frames: Option<KeyFrames>,
+    /// When the file's first frame is shown.
+    first: Option<Time>,
     /// The frame on show, and the one after it.
     current: Option<Shown>,
     next: Option<Shown>,
@@ -64,6 +70,9 @@ impl VideoDecoder {
         pipeline.play()?;
         Ok(Self {
             pipeline,
+            path: path.to_owned(),
+            key_frames: None,
+            first: None,
             current: None,
             next: None,
             ended: false,
@@ -80,18 +89,18 @@ impl VideoDecoder {
     /// last the last.
     pub fn frame_at(&mut self, time: Time, tolerance: Time) -> Result<Arc<Frame>, MediaError> {
         let limit = time + tolerance;
-        let behind = self.current.as_ref().is_some_and(|shown| shown.at > limit);
-        let far_ahead = self
+        let reached = self
             .next
             .as_ref()
-            .is_some_and(|shown| limit - shown.at > SEEK_AHEAD);
-        if (behind && time > Time::ZERO)
-            || far_ahead
-            || (self.current.is_none() && time > SEEK_AHEAD)
-        {
+            .or(self.current.as_ref())
+            .map_or(Time::ZERO, |shown| shown.at);
+        // Nothing comes before the first frame.
+        let behind =
+            |shown: &Shown| shown.at > limit && self.first.is_some_and(|first| shown.at > first);
+        if self.current.as_ref().is_some_and(behind) {
+            self.seek(time.max(Time::ZERO))?;
+        } else if limit - reached > LOOK_UP_FROM && self.key_frames().worth_seeking(reached, time) {
             self.seek(time)?;
-        } else if behind && self.current.is_some() {
-            self.seek(Time::ZERO)?;
         }
         loop {
             if self.next.is_none() && !self.ended {
@@ -113,6 +122,11 @@ impl VideoDecoder {
         Ok(Arc::clone(&shown.frame))
     }
 
+    fn key_frames(&mut self) -> &KeyFrames {
+        let path = &self.path;
+        self.key_frames.get_or_insert_with(|| KeyFrames::of(path))
+    }
+
     fn seek(&mut self, time: Time) -> Result<(), MediaError> {
         // Nothing has to be there before a pipeline can seek but its first buffer.
         if self.current.is_none() && self.next.is_none() {
@@ -129,7 +143,11 @@ impl VideoDecoder {
 
     fn pull(&mut self) -> Result<Option<Shown>, MediaError> {
         match self.pipeline.pull()? {
-            Pulled::Sample(sample) => self.read(&sample).map(Some),
+            Pulled::Sample(sample) => {
+                let shown = self.read(&sample)?;
+                self.first.get_or_insert(shown.at);
+                Ok(Some(shown))
+            }
             Pulled::Nothing | Pulled::End => {
                 self.ended = true;
                 Ok(None)

@@ -26,7 +26,7 @@ impl PlaneLayout {
     }
 
     const fn chroma_bytes(self) -> usize {
-        self.chroma_stride() * (self.height.next_multiple_of(2) / 2)
+        self.chroma_stride() * self.height.div_ceil(2)
     }
 
     /// Bytes of a whole frame.

@@ -151,8 +151,9 @@ pub fn multivariant(
     };
     Ok(MultivariantPlaylist {
         independent_segments: true,
-        // The growing media playlists say where to begin. Here FFmpeg 5.1
-        // would take the tag for a media playlist of its own, without segments.
+        // FFmpeg (seen with 5.1) takes a multivariant playlist with EXT-X-START
+        // for a media playlist too, and plays all of it twice. The media
+        // playlists say where to begin.
         start: None,
         audio: renditions,
         variants: vec![Variant {

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use crate::chunk::ChunkKey;
 use crate::delivery::{Delivery, DeliveryError, Plan, Wanted};
 use crate::publish::playlists::TrackKind;
-use crate::publish::video::{Video, VideoStatus};
+use crate::publish::video::Video;
 
-/// The most videos that are remembered; the oldest finished one goes first.
+/// The most videos that are remembered; the oldest that is not being rendered goes first.
 /// Its chunks stay in the cache.
 pub const MAX_VIDEOS: usize = 1000;
 
@@ -154,11 +154,7 @@ impl State {
             state.videos.len() >= MAX_VIDEOS || state.specs.len() + chunks > MAX_CHUNKS
         };
         while full(self) && !self.videos.is_empty() {
-            let finished = |id: &Uuid| {
-                self.videos
-                    .get(id)
-                    .is_none_or(|video| video.status() != VideoStatus::Rendering)
-            };
+            let finished = |id: &Uuid| self.videos.get(id).is_none_or(|video| !video.is_busy());
             let place = self
                 .oldest_first
                 .iter()

@@ -205,6 +205,11 @@ impl Video {
         status
     }
 
+    /// Whether chunks are being rendered for it: not before anybody watches it.
+    pub fn is_busy(&self) -> bool {
+        self.started.load(Ordering::Acquire) && self.status() == VideoStatus::Rendering
+    }
+
     /// From publishing to the first part of the first picture.
     pub fn first_part(&self) -> Option<Duration> {
         *self
@@ -226,19 +231,49 @@ impl Video {
         }
         let video = Arc::clone(self);
         tokio::spawn(async move {
-            let order = video.order();
+            let mut order = video.order().into_iter();
+            let first = order.next();
             let stopping = video.stopping.clone();
             let follow = |(kind, index)| {
                 let video = Arc::clone(&video);
                 async move { video.follow(kind, index).await }
             };
-            stream::iter(order)
-                .map(follow)
-                .buffered(LOOK_AHEAD)
-                .take_until(stopping.cancelled_owned())
-                .for_each(|()| async {})
-                .await;
+            // The first picture has the machine to itself.
+            let rest = async {
+                video.first_part_decided().await;
+                stream::iter(order)
+                    .map(&follow)
+                    .buffered(LOOK_AHEAD)
+                    .take_until(stopping.cancelled_owned())
+                    .for_each(|()| async {})
+                    .await;
+            };
+            match first {
+                Some(first) => drop(tokio::join!(follow(first), rest)),
+                None => rest.await,
+            }
         });
+    }
+
+    /// Waits until the first part of the first picture is there, or will not come.
+    async fn first_part_decided(&self) {
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            let waiting = self
+                .track(TrackKind::Video)
+                .states()
+                .first()
+                .is_some_and(|state| match state {
+                    ChunkState::Pending => true,
+                    ChunkState::Rendering(parts) => parts.is_empty(),
+                    ChunkState::Ready { .. } | ChunkState::Failed(_) => false,
+                });
+            // Its sender is a member of this video.
+            if !waiting || changes.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// All chunks by the time at which they are shown; the first picture first.

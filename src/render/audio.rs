@@ -29,7 +29,7 @@ impl Renderer {
                 ))
             })?;
         let part_frames = spec.profile.part_frames();
-        let mut cutter = PartCutter::new(AAC_FRAME_SAMPLES, part_frames, part_frames);
+        let mut cutter = PartCutter::new(AAC_FRAME_SAMPLES, 0, part_frames, part_frames);
         for (index, packet) in wanted.iter().enumerate() {
             if let Some(part) = cutter.push(packet.clone(), index as u32, true)? {
                 emit(part)?;

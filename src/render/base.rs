@@ -12,7 +12,7 @@ use crate::chunk::ChunkKey;
 use crate::media::Frame;
 
 /// Memory for shared frames. Two seconds of 720p are 83 MB.
-const BUDGET_BYTES: usize = 512 << 20;
+const BUDGET_BYTES: usize = 256 << 20;
 
 /// How long a follower waits for one frame before it goes its own way.
 const FRAME_WAIT: Duration = Duration::from_secs(30);

@@ -39,6 +39,17 @@ enum Source {
     Text(Option<Text>),
 }
 
+impl Source {
+    /// Whether no pixel of it is transparent.
+    fn is_opaque(&self) -> bool {
+        match self {
+            Self::Footage { .. } => true,
+            Self::Still(picture) => picture.is_opaque(),
+            Self::Text(_) => false,
+        }
+    }
+}
+
 impl<'a> Composer<'a> {
     pub fn new(renderer: &'a Renderer, spec: &'a VideoSpec) -> Self {
         Self {
@@ -63,7 +74,8 @@ impl<'a> Composer<'a> {
     }
 
     /// Frame `index` with the layers `range` drawn on the ground.
-    pub fn from_ground(&mut self, index: u32, range: Range<usize>) -> Result<Frame, RenderError> {
+    pub fn on_ground(&mut self, index: u32, range: Range<usize>) -> Result<Frame, RenderError> {
+        let range = self.lowest_seen(index, range.clone())?..range.end;
         // The usual case, footage that fills the frame, is taken as it is.
         if let Some(frame) = self.whole_footage(index, range.start)? {
             let mut frame = Arc::unwrap_or_clone(frame);
@@ -73,6 +85,19 @@ impl<'a> Composer<'a> {
         let mut frame = self.ground();
         self.draw(&mut frame, index, range)?;
         Ok(frame)
+    }
+
+    /// The lowest of the layers `range` that can be seen in frame `index`: those
+    /// below one that hides them are not even decoded.
+    fn lowest_seen(&mut self, index: u32, range: Range<usize>) -> Result<usize, RenderError> {
+        let (width, height) = (self.spec.profile.width, self.spec.profile.height);
+        for layer in range.clone().rev() {
+            let covers = self.spec.layers[layer].path.at(index).covers(width, height);
+            if covers && self.prepared(layer)?.source.is_opaque() {
+                return Ok(layer);
+            }
+        }
+        Ok(range.start)
     }
 
     /// Draws the layers `range` of frame `index` over `frame`.

@@ -144,7 +144,7 @@ impl Renderer {
         let mut encoder = VideoEncoder::new(profile)?;
         encoder.push(blend::black(profile.width, profile.height))?;
         encoder.finish()?;
-        while encoder.next()?.is_some() {}
+        while encoder.next_frame()?.is_some() {}
         encoder
             .config()
             .cloned()

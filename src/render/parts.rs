@@ -10,6 +10,8 @@ use crate::render::RenderError;
 /// first picture is out early, then even ones.
 pub(super) struct PartCutter {
     ticks_per_sample: u32,
+    /// Samples by which showing lags behind decoding.
+    delay: u32,
     first: u32,
     others: u32,
     waiting: Vec<Sample>,
@@ -18,9 +20,10 @@ pub(super) struct PartCutter {
 }
 
 impl PartCutter {
-    pub fn new(ticks_per_sample: u32, first: u32, others: u32) -> Self {
+    pub fn new(ticks_per_sample: u32, delay: u32, first: u32, others: u32) -> Self {
         Self {
             ticks_per_sample,
+            delay,
             first,
             others,
             waiting: Vec::new(),
@@ -37,9 +40,13 @@ impl PartCutter {
         sync: bool,
     ) -> Result<Option<Part>, RenderError> {
         let decoded = self.cut + self.waiting.len() as u32;
-        let offset = (i64::from(index) - i64::from(decoded)) * i64::from(self.ticks_per_sample);
-        let composition_offset =
-            i32::try_from(offset).map_err(|_| RenderError::Package(format!("offset {offset}")))?;
+        let lag = i64::from(index) + i64::from(self.delay) - i64::from(decoded);
+        let offset = lag * i64::from(self.ticks_per_sample);
+        // A frame shown before it is decoded would shift all others in many players.
+        let composition_offset = i32::try_from(offset)
+            .ok()
+            .filter(|offset| *offset >= 0)
+            .ok_or_else(|| RenderError::Package(format!("a composition offset of {offset}")))?;
         self.waiting.push(Sample {
             data,
             duration: self.ticks_per_sample,

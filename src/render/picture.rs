@@ -69,6 +69,11 @@ impl Picture {
         (luma.width, luma.height)
     }
 
+    /// Whether no pixel is transparent.
+    pub fn is_opaque(&self) -> bool {
+        self.levels[0].alpha.is_none()
+    }
+
     /// The smallest size that is not enlarged when drawn `width` pixels wide.
     pub fn level(&self, width: f64) -> &Level {
         let large_enough = |level: &&Level| level.planes[0].width as f64 >= width;

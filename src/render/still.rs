@@ -18,7 +18,7 @@ impl Renderer {
             return Err(RenderError::Package("sound has no picture".into()));
         };
         let mut composer = Composer::new(self, spec);
-        let frame = composer.from_ground(spec.frames / 2, 0..composer.layers())?;
+        let frame = composer.on_ground(spec.frames / 2, 0..composer.layers())?;
         composer.finish();
         let mut jpeg = Vec::new();
         JpegEncoder::new_with_quality(&mut jpeg, QUALITY)

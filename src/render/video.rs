@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::chunk::{ChunkSpec, Part, VideoSpec};
 use crate::media::{EncodedFrame, Frame, VideoEncoder};
+use crate::profile::REORDER_FRAMES;
 use crate::render::base::{Base, Lead, Role};
 use crate::render::compose::Composer;
 use crate::render::parts::PartCutter;
@@ -22,6 +23,7 @@ impl Renderer {
         let mut encoder = VideoEncoder::new(profile)?;
         let cutter = PartCutter::new(
             profile.rate.ticks_per_frame(),
+            REORDER_FRAMES,
             profile.first_part_frames(),
             profile.part_frames(),
         );
@@ -39,7 +41,7 @@ impl Renderer {
                 .try_for_each(|frame| out.encoded(frame))?;
         }
         encoder.finish()?;
-        while let Some(frame) = encoder.next()? {
+        while let Some(frame) = encoder.next_frame()? {
             out.encoded(frame)?;
         }
         out.end(spec.frames)?;
@@ -86,9 +88,9 @@ impl Below<'_> {
     fn frame(&mut self, composer: &mut Composer, index: u32) -> Result<Frame, RenderError> {
         let all = composer.layers();
         match self {
-            Self::Own => composer.from_ground(index, 0..all),
+            Self::Own => composer.on_ground(index, 0..all),
             Self::Leading(lead, count) => {
-                let base = Arc::new(composer.from_ground(index, 0..*count)?);
+                let base = Arc::new(composer.on_ground(index, 0..*count)?);
                 lead.push(Arc::clone(&base));
                 let mut frame = Frame::clone(&base);
                 composer.draw(&mut frame, index, *count..all)?;
@@ -103,7 +105,7 @@ impl Below<'_> {
                 // The other one gave up: the same pixels, made here.
                 None => {
                     *self = Self::Own;
-                    composer.from_ground(index, 0..all)
+                    composer.on_ground(index, 0..all)
                 }
             },
         }

@@ -4,8 +4,9 @@ use std::path::{Component, Path};
 
 use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Pointer, Warning};
-use crate::template::markup::{HtmlBox, Markup};
-use crate::template::richtext::{FieldError, RichText};
+use crate::template::markup::{HtmlAsset, HtmlBox, Markup};
+use crate::template::richtext::read::unknown_fields;
+use crate::template::richtext::{FieldError, RichText, RichTextAsset, TextAsset};
 use crate::time::Time;
 
 /// An asset as the Edit names it.
@@ -151,6 +152,16 @@ pub(super) fn read(
                 )
                 .within(&cursor.pointer)
             };
+            let unknown = match kind {
+                "rich-text" => unknown_fields::<RichTextAsset>(cursor.value),
+                "text" => unknown_fields::<TextAsset>(cursor.value),
+                _ => unknown_fields::<HtmlAsset>(cursor.value),
+            };
+            warnings.extend(
+                unknown
+                    .iter()
+                    .map(|pointer| Warning::unknown(cursor.pointer.join(pointer))),
+            );
             let text = match kind {
                 "rich-text" => RichText::from_value(cursor.value),
                 "text" => RichText::from_text_value(cursor.value),
@@ -252,6 +263,19 @@ mod tests {
                 .expect_err("missing")
                 .starts_with("/type: nothing")
         );
+    }
+
+    #[test]
+    fn unknown_fields_of_text_are_warned_about_by_name() {
+        let value =
+            json!({"type": "rich-text", "text": "x", "font": {"colour": "#fff"}, "glow": 1});
+        let mut warnings = Vec::new();
+        read(&Cursor::root(&value), (1280, 720), &mut warnings).expect("reads");
+        let places: Vec<&str> = warnings
+            .iter()
+            .map(|warning| warning.pointer.as_str())
+            .collect();
+        assert_eq!(places, ["/font/colour", "/glow"]);
     }
 
     #[test]

@@ -180,10 +180,7 @@ impl<'a> Object<'a> {
     pub fn finish(self, warnings: &mut Vec<Warning>) {
         let read = self.read.borrow();
         let unknown = self.map.keys().filter(|name| !read.contains(name.as_str()));
-        warnings.extend(unknown.map(|name| Warning {
-            pointer: self.pointer.member(name),
-            message: "this field is not known and has no effect".into(),
-        }));
+        warnings.extend(unknown.map(|name| Warning::unknown(self.pointer.member(name))));
     }
 }
 

@@ -38,7 +38,7 @@ impl EditError {
 
     /// The same error, seen from a document in which this one stands at `base`.
     pub fn within(mut self, base: &Pointer) -> Self {
-        self.pointer = Pointer(format!("{}{}", base.0, self.pointer.0));
+        self.pointer = base.join(self.pointer.as_str());
         self
     }
 }
@@ -51,6 +51,16 @@ pub struct Warning {
     pub pointer: Pointer,
     /// What about it.
     pub message: String,
+}
+
+impl Warning {
+    /// A field that nothing reads.
+    pub fn unknown(pointer: Pointer) -> Self {
+        Self {
+            pointer,
+            message: "this field is not known and has no effect".into(),
+        }
+    }
 }
 
 impl fmt::Display for Warning {
@@ -76,6 +86,11 @@ impl Pointer {
     /// The element `index` of what this points to.
     pub fn element(&self, index: usize) -> Self {
         Self(format!("{}/{index}", self.0))
+    }
+
+    /// What `inner`, a pointer, points to inside of what this points to.
+    pub fn join(&self, inner: &str) -> Self {
+        Self(format!("{}{inner}", self.0))
     }
 
     /// The text of the pointer.

@@ -7,7 +7,7 @@
 //! fonts exist (`raster`).
 
 pub mod field;
-mod read;
+pub(crate) mod read;
 pub mod wire;
 
 use serde_json::Value;

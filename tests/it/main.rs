@@ -1,8 +1,13 @@
 //! What Loomcast promises, tried from outside: one binary, a file a feature.
 
 mod server;
+mod support;
 
 mod api;
 mod bad_input;
+mod batch;
+mod determinism;
 mod players;
+mod reuse;
+mod seams;
 mod tidy;

@@ -26,7 +26,7 @@ const REFUSED_ATTRIBUTES: &[&str] = &["background", "src", "srcset", "xlink:href
 
 /// `{"type": "html", ...}` without its `type`, as an Edit writes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct HtmlAsset {
     /// The markup. Required.
     #[serde(skip_serializing_if = "Option::is_none")]

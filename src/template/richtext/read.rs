@@ -143,6 +143,28 @@ fn not_yet(pointer: &str) -> String {
     format!("{pointer}: recognised, but not rendered yet: the text is shown still and whole")
 }
 
+/// The pointers of the members of `value` that the wire type `T` does not know.
+pub(crate) fn unknown_fields<T: serde::de::DeserializeOwned>(value: &Value) -> Vec<String> {
+    let mut unknown = Vec::new();
+    let mut note = |path: serde_ignored::Path<'_>| unknown.push(pointer_of(&path));
+    // Whether it fits is told by reading it.
+    let _ = serde_ignored::deserialize::<_, _, T>(value, &mut note);
+    unknown.retain(|pointer| pointer != "/type");
+    unknown
+}
+
+fn pointer_of(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}/{index}", pointer_of(parent)),
+        Path::Map { parent, key } => format!("{}/{key}", pointer_of(parent)),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => pointer_of(parent),
+    }
+}
+
 /// Reads a wire type; the path of what does not fit becomes the pointer.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, FieldError> {
     let mut value = value.clone();

@@ -3,7 +3,7 @@
 //! Leaves are untyped here, so that a bad one is refused with its place in
 //! the asset even when the asset was read through a tagged enum, which forgets
 //! where it was. What a leaf may be is decided in the parent module. Unknown
-//! keys are refused.
+//! keys are told by `unknown_fields`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ macro_rules! wire {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        #[serde(rename_all = "camelCase", default)]
         pub struct $name {
             $($(#[$field_doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: $type,)*
         }
