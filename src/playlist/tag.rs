@@ -99,8 +99,12 @@ impl fmt::Display for QuotedString {
 const DECIMALS: usize = 6;
 
 /// An exact duration: `ticks` of a clock of `timescale` Hz. Printed as decimal
-/// seconds, rounded half up to the microsecond; each on its own, so that a sum
-/// of printed durations is off by at most half a microsecond for each.
+/// seconds, rounded down to the microsecond; each on its own, so that a sum of
+/// printed durations is short by less than a microsecond for each.
+///
+/// Down, because browsers report what is buffered in whole microseconds, rounded
+/// down: a player that is promised a hair more asks for the last part of a
+/// segment again and again, and never for the next segment.
 #[derive(Clone, Copy, Debug)]
 pub struct Duration {
     /// How many ticks.
@@ -142,17 +146,14 @@ impl Duration {
 
     /// Seconds rounded half up, as `EXT-X-TARGETDURATION` compares them.
     pub fn rounded_seconds(self) -> u64 {
-        self.scaled(1) as u64
+        let scale = u128::from(self.timescale.get());
+        ((2 * u128::from(self.ticks) + scale) / (2 * scale)) as u64
     }
 
     /// The number of microseconds that is printed.
     pub(super) fn micros(self) -> u128 {
-        self.scaled(10u128.pow(DECIMALS as u32))
-    }
-
-    fn scaled(self, units: u128) -> u128 {
-        let scale = u128::from(self.timescale.get());
-        (2 * u128::from(self.ticks) * units + scale) / (2 * scale)
+        let units = 10u128.pow(DECIMALS as u32);
+        u128::from(self.ticks) * units / u128::from(self.timescale.get())
     }
 }
 
@@ -261,17 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_printed_rounded_half_up_to_the_microsecond() {
+    fn durations_are_printed_rounded_down_to_the_microsecond() {
         for (ticks, timescale, text) in [
             (0, 1, "0.0"),
             (4, 1, "4.0"),
             (60_060, 30_000, "2.002"),
             (1, 3, "0.333333"),
-            (2, 3, "0.666667"),
-            (1, 2_000_000, "0.000001"),
+            (2, 3, "0.666666"),
+            (1, 2_000_000, "0.0"),
             (1, 2_000_001, "0.0"),
             (1_999_999, 1_000_000, "1.999999"),
-            (19_999_999, 10_000_000, "2.0"),
+            (19_999_999, 10_000_000, "1.999999"),
             (96_256, 48_000, "2.005333"),
             (u64::MAX, 1, "18446744073709551615.0"),
         ] {

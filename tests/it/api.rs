@@ -95,7 +95,7 @@ fn a_posted_video_is_described_rendered_and_downloaded() {
     assert_eq!(listed["videos"][0]["id"], video["id"]);
     assert!(listed["videos"][0]["chunks"].is_null());
     let stats = server.get("/v1/stats").json();
-    assert_eq!(stats["store"]["chunks"], done["chunks_total"]);
+    assert_eq!(stats["cache"]["misses"], done["chunks_total"]);
     assert_eq!(stats["render"]["queued"], json!(0));
 
     let mp4 = server.get(text(&done["urls"], "mp4"));

@@ -96,11 +96,6 @@ fn a_wrong_value_is_refused_by_field_value_and_range() {
             json!("<p>a</p><script>x()</script>"),
             "script",
         ),
-        (
-            format!("{TEXT}/asset/css"),
-            json!("p { font-family: 'No Such Font' }"),
-            "No Such Font",
-        ),
         ("/output/size/width".into(), json!(100_000), "100000"),
         ("/output/size/height".into(), json!(0), "0"),
         ("/output/fps".into(), json!(1000), "1000"),
@@ -164,13 +159,11 @@ fn a_placeholder_without_a_value_is_refused_by_its_name() {
 #[test]
 fn media_that_cannot_be_read_is_refused() {
     let bench = Bench::new();
-    let whole = fs::read(shipped("assets/media/greeting-30/bg.mp4")).expect("shipped media");
     for (name, bytes) in [
         (
             "garbage.mp4",
             b"\x00\x00\x00\x08garbage, not media at all".as_slice(),
         ),
-        ("truncated.mp4", &whole[..whole.len() / 3]),
         ("empty.mp4", b""),
         ("text.mp4", b"hello\n"),
     ] {
@@ -186,6 +179,39 @@ fn media_that_cannot_be_read_is_refused() {
         let asset = json!({"type": "image", "src": name});
         bench.write("t.json", with(&format!("{CLIP}/asset"), asset).to_string());
         bench.refused(name, &[&format!("{CLIP}/asset"), name]);
+    }
+}
+
+#[test]
+fn media_that_ends_before_its_first_picture_fails_by_name() {
+    let bench = Bench::new();
+    let whole = fs::read(shipped("assets/media/greeting-30/bg.mp4")).expect("shipped media");
+    // Its header is whole, and promises pictures.
+    bench.write("cut.mp4", &whole[..whole.len() / 100]);
+    bench.write(
+        "t.json",
+        with(&format!("{CLIP}/asset/src"), json!("cut.mp4")).to_string(),
+    );
+    let output = bench.run(&["render", "t.json", "-o", "out/video.mp4"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{message}");
+    assert!(message.contains("cut.mp4"), "{message}");
+    bench.nothing_left("cut.mp4");
+}
+
+#[test]
+fn an_unknown_font_is_replaced_and_named() {
+    let bench = Bench::new();
+    let css = json!("p { font-family: 'No Such Font' }");
+    bench.write(
+        "t.json",
+        with(&format!("{TEXT}/asset/css"), css).to_string(),
+    );
+    let output = bench.run(&["plan", "t.json"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{message}");
+    for word in [TEXT, "No Such Font", "Open Sans"] {
+        assert!(message.contains(word), "{message}");
     }
 }
 

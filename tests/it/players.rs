@@ -138,7 +138,6 @@ fn played_well(played: &Value, seconds: f64) {
     assert_eq!(played["reason"], "ended", "{shown}");
     assert_eq!(played["fatal"], json!([]), "{shown}");
     assert_eq!(played["media_error"], Value::Null, "{shown}");
-    assert_eq!(played["stalls"], 0, "{shown}");
     assert_eq!(played["corrupted"], 0, "{shown}");
     let near = |field: &str, expected: f64| {
         let value = played[field].as_f64();
@@ -151,6 +150,10 @@ fn played_well(played: &Value, seconds: f64) {
     near("time", seconds);
     let starts = &played["starts"];
     let (video, audio) = (starts["video"].as_f64(), starts["audio"].as_f64());
+    eprintln!(
+        "Chromium: a part was loaded up to {} times",
+        played["most_loads"]
+    );
     eprintln!("Chromium: first video at {video:?} s, first audio at {audio:?} s");
 }
 
@@ -180,6 +183,16 @@ fn hls_js_plays_a_video_from_its_first_second_while_it_is_rendered() {
     assert_eq!(played["live_at_start"], true, "{played:#}");
     assert!(played["end_at_start"].as_f64() < Some(7.0), "{played:#}");
     assert!(played["frames"].as_u64() > Some(100), "{played:#}");
+
+    // A slow machine renders slower than one watches, and then the player has
+    // to wait; for what is rendered it never does.
+    let source = video["urls"]["index"].as_str().expect("an address");
+    let again = play_in_chromium(&server, source, None, 2.0);
+    played_well(&again, 8.0);
+    contiguous(&again, 8.0);
+    assert_eq!(again["most_loads"], 1, "{again:#}");
+    assert_eq!(again["stalls"], 0, "{again:#}");
+    assert_eq!(again["errors"], json!([]), "{again:#}");
 }
 
 #[test]
