@@ -310,7 +310,12 @@ mod tests {
             video().profile.init_key().to_string(),
             AudioProfile::default().init_key().to_string(),
         ];
-        insta::assert_snapshot!(keys.join("\n"), @"");
+        insta::assert_snapshot!(keys.join("\n"), @r"
+        a0df47401e446da39520d9e62463ccf2239c5f3aa737600d1e7ad4da7faabae6
+        e5efd6fc99e266f50d11dca80dc9485efbd612cf74c7568036e2eb18f5e14487
+        1446974dd79c3f7d6f0213a9082177259bfdd93610360f670d939076e15576a4
+        ab4b4835d4c27ea612b858e444dafe8ebf1cbe155fb5f12acf4e7c84f4176ea1
+        ");
     }
 
     #[test]

@@ -524,7 +524,7 @@ pub(super) mod tests {
         #EXT-X-MAP:URI="init.mp4"
         #EXTINF:2.002,
         /c/aa/0.m4s
-        #EXTINF:0.033367,
+        #EXTINF:0.033366,
         /c/bb/60060.m4s
         #EXT-X-ENDLIST
         "#);

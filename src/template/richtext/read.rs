@@ -440,14 +440,6 @@ mod tests {
                 "/font/color",
             ),
             (
-                json!({"text": "x", "font": {"colour": "#000000"}}),
-                "/font/colour",
-            ),
-            (
-                json!({"text": "x", "font": {"lineHeight": 2}}),
-                "/font/lineHeight",
-            ),
-            (
                 json!({"text": "x", "font": {"stroke": {"width": -1}}}),
                 "/font/stroke/width",
             ),
