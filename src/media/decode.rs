@@ -13,6 +13,10 @@ use crate::time::Time;
 /// Nearer than this nobody asks where the key frames are.
 const LOOK_UP_FROM: Time = Time::from_millis(400);
 
+/// The last picture may stand this long before the end that a file claims:
+/// clocks and containers are never quite of one mind.
+const EARLY_END: Time = Time::from_seconds(1);
+
 /// Decoded frames that wait to be pulled. What is decoded beyond the end of a
 /// chunk is usually thrown away by a seek, and chunks are decoded side by side.
 const QUEUED_FRAMES: u32 = 1;
@@ -21,6 +25,7 @@ const QUEUED_FRAMES: u32 = 1;
 pub struct VideoDecoder {
     pipeline: Pipeline,
     path: PathBuf,
+    claimed: Option<Time>,
     /// Looked up when they first matter.
     key_frames: Option<KeyFrames>,
     /// When the file's first frame is shown.
@@ -38,8 +43,8 @@ struct Shown {
 }
 
 impl VideoDecoder {
-    /// Opens the file at `path`.
-    pub fn open(path: &Path) -> Result<Self, MediaError> {
+    /// Opens the file at `path`, whose pictures are said to last `claimed`.
+    pub fn open(path: &Path, claimed: Option<Time>) -> Result<Self, MediaError> {
         let description = format!(
             "filesrc name=file ! decodebin name=decoder ! videoflip video-direction=auto ! videoconvert ! \
              video/x-raw,format=I420,colorimetry=bt709,pixel-aspect-ratio=1/1 ! \
@@ -71,6 +76,7 @@ impl VideoDecoder {
         Ok(Self {
             pipeline,
             path: path.to_owned(),
+            claimed,
             key_frames: None,
             first: None,
             current: None,
@@ -119,6 +125,19 @@ impl VideoDecoder {
             .current
             .as_ref()
             .ok_or_else(|| MediaError::Empty(self.pipeline.pipeline_error("").to_string()))?;
+        if let Some(claimed) = self.claimed
+            && self.ended
+            && self.next.is_none()
+            && claimed - shown.at > EARLY_END
+            && time - shown.at > EARLY_END
+        {
+            let what = format!("decoding {}", self.path.display());
+            return Err(MediaError::EndsEarly {
+                what,
+                at: shown.at,
+                claimed,
+            });
+        }
         Ok(Arc::clone(&shown.frame))
     }
 

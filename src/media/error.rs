@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::time::Time;
+
 /// Why media could not be decoded or encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MediaError {
@@ -23,6 +25,16 @@ pub enum MediaError {
         what: String,
         /// The deadline.
         seconds: u64,
+    },
+    /// A file ended long before the end that it claims: it is cut off or damaged.
+    #[error("{what}: the pictures end at {at}, although the file claims {claimed}")]
+    EndsEarly {
+        /// What it was doing.
+        what: String,
+        /// The time of the last picture.
+        at: Time,
+        /// How long the file says it is.
+        claimed: Time,
     },
     /// A file ended before its first picture or sample.
     #[error("{0}: there is nothing in it")]

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::digest::Digest;
 use crate::template::bind::{AssetInfo, AssetKind};
+use crate::time::Time;
 
 /// The most files remembered; past it all are forgotten and looked at anew.
 const MAX_REMEMBERED: usize = 100_000;
@@ -47,7 +48,7 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     by_path: HashMap<PathBuf, (Stamp, AssetInfo)>,
-    by_digest: HashMap<Digest, (PathBuf, Stamp)>,
+    by_digest: HashMap<Digest, (PathBuf, Stamp, Option<Time>)>,
 }
 
 /// By which a changed file is known without reading it.
@@ -85,12 +86,15 @@ impl AssetLibrary {
             None => crate::media::probe(&full)
                 .map_err(|error| LibraryError::Unreadable(error.to_string()))?,
         };
+        let duration = kind.duration();
         let info = AssetInfo { digest, kind };
         let mut known = self.known();
         if known.by_path.len() >= MAX_REMEMBERED {
             *known = Known::default();
         }
-        known.by_digest.insert(digest, (full.clone(), stamp));
+        known
+            .by_digest
+            .insert(digest, (full.clone(), stamp, duration));
         known.by_path.insert(full, (stamp, info.clone()));
         Ok(info)
     }
@@ -102,7 +106,7 @@ impl AssetLibrary {
 
     /// Where the bytes of `digest` are, if the file that had them still has.
     pub fn locate(&self, digest: &Digest) -> Result<PathBuf, LibraryError> {
-        let (path, stamp) = self
+        let (path, stamp, _) = self
             .known()
             .by_digest
             .get(digest)
@@ -113,6 +117,14 @@ impl AssetLibrary {
             Some(_) => Err(LibraryError::Changed),
             None => Err(LibraryError::Missing),
         }
+    }
+
+    /// How long the footage or sound of these bytes says it lasts.
+    pub fn duration(&self, digest: &Digest) -> Option<Time> {
+        self.known()
+            .by_digest
+            .get(digest)
+            .and_then(|(_, _, duration)| *duration)
     }
 
     fn find(&self, path: &str) -> Result<(PathBuf, Stamp), LibraryError> {

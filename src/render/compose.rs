@@ -216,7 +216,12 @@ fn prepare(renderer: &Renderer, layer: &Layer) -> Result<Source, RenderError> {
     };
     match &layer.content {
         LayerContent::Footage { asset, from } => {
-            let decoder = renderer.decoders.take(asset, &locate(asset)?, *from)?;
+            let decoder = renderer.decoders.take(
+                asset,
+                &locate(asset)?,
+                *from,
+                renderer.library.duration(asset),
+            )?;
             Ok(Source::Footage {
                 asset: *asset,
                 from: *from,

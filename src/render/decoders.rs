@@ -31,6 +31,7 @@ impl Decoders {
         asset: &Digest,
         path: &Path,
         from: Time,
+        claimed: Option<Time>,
     ) -> Result<VideoDecoder, MediaError> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // How far it has to decode on, or has to go back: the least is best.
@@ -50,7 +51,7 @@ impl Decoders {
             return Ok(idle.swap_remove(best).decoder);
         }
         drop(idle);
-        VideoDecoder::open(path)
+        VideoDecoder::open(path, claimed)
     }
 
     /// Gives a decoder back that worked.

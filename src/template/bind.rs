@@ -66,7 +66,8 @@ impl AssetKind {
         }
     }
 
-    const fn duration(&self) -> Option<Time> {
+    /// How long it lasts; a still has no end.
+    pub const fn duration(&self) -> Option<Time> {
         match self {
             Self::Video { duration, .. } | Self::Audio { duration } => Some(*duration),
             Self::Image { .. } => None,
