@@ -65,13 +65,13 @@ impl VideoProfile {
         self.rate.timescale()
     }
 
-    /// Frames of the first part of every chunk: about a fifth of a second, so
-    /// that the first picture is out long before the chunk is.
-    pub fn first_part_frames(&self) -> u32 {
+    /// Frames of the shortest part that a chunk is cut into early, for a clean
+    /// cut: about a fifth of a second.
+    pub fn least_part_frames(&self) -> u32 {
         self.frames_of(Time::from_millis(200))
     }
 
-    /// Frames of every other part: half a second.
+    /// Frames of the longest part: half a second.
     pub fn part_frames(&self) -> u32 {
         self.frames_of(Time::from_millis(500))
     }

@@ -52,7 +52,7 @@ impl VideoProfile {
         out.number(self.height.into());
         out.rate(self.rate);
         out.number(self.quality.crf().into());
-        out.number(self.first_part_frames().into());
+        out.number(self.least_part_frames().into());
         out.number(self.part_frames().into());
         out.number(REORDER_FRAMES.into());
     }

@@ -4,7 +4,7 @@ use crate::chunk::spec::{AudioSpec, GainPoint, Stretch, UNITY_GAIN};
 use crate::chunk::{LOOKAHEAD_FRAMES, PREROLL_FRAMES, Part};
 use crate::media::AacEncoder;
 use crate::profile::AAC_FRAME_SAMPLES;
-use crate::render::parts::PartCutter;
+use crate::render::parts::{Cutting, PartCutter};
 use crate::render::{RenderError, Renderer};
 
 /// Packets before the one that holds an input frame: the transform overlaps by one.
@@ -29,13 +29,19 @@ impl Renderer {
                 ))
             })?;
         let part_frames = spec.profile.part_frames();
-        let mut cutter = PartCutter::new(AAC_FRAME_SAMPLES, 0, part_frames, part_frames);
+        let mut cutter = PartCutter::new(Cutting {
+            ticks_per_sample: AAC_FRAME_SAMPLES,
+            delay: 0,
+            total: spec.frames,
+            longest: part_frames,
+            least: 1,
+        });
         for (index, packet) in wanted.iter().enumerate() {
             if let Some(part) = cutter.push(packet.clone(), index as u32, true)? {
                 emit(part)?;
             }
         }
-        cutter.take()?.map_or(Ok(()), emit)
+        cutter.take_rest()?.map_or(Ok(()), emit)
     }
 
     /// The window that the encoder hears: pre-roll, chunk, look-ahead.

@@ -8,7 +8,7 @@ use crate::media::{EncodedFrame, Frame, VideoEncoder};
 use crate::profile::REORDER_FRAMES;
 use crate::render::base::{Base, Lead, Role};
 use crate::render::compose::Composer;
-use crate::render::parts::PartCutter;
+use crate::render::parts::{Cutting, PartCutter};
 use crate::render::{CHUNK_DEADLINE, RenderError, Renderer, SharedLayers};
 
 impl Renderer {
@@ -21,12 +21,13 @@ impl Renderer {
     ) -> Result<(), RenderError> {
         let profile = &spec.profile;
         let mut encoder = VideoEncoder::new(profile)?;
-        let cutter = PartCutter::new(
-            profile.rate.ticks_per_frame(),
-            REORDER_FRAMES,
-            profile.first_part_frames(),
-            profile.part_frames(),
-        );
+        let cutter = PartCutter::new(Cutting {
+            ticks_per_sample: profile.rate.ticks_per_frame(),
+            delay: REORDER_FRAMES,
+            total: spec.frames,
+            longest: profile.part_frames(),
+            least: profile.least_part_frames(),
+        });
         let mut out = Output { cutter, emit };
         let mut composer = Composer::new(self, spec);
         let mut below = self.below(spec, shared);
@@ -126,7 +127,7 @@ impl Output<'_> {
     }
 
     fn end(mut self, frames: u32) -> Result<(), RenderError> {
-        if let Some(part) = self.cutter.take()? {
+        if let Some(part) = self.cutter.take_rest()? {
             (self.emit)(part)?;
         }
         let encoded = self.cutter.samples();
