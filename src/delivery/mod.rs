@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::cache::{Access, CacheError, CompleteChunk, FillError, FragmentCache, Presence};
+use crate::cache::{
+    Access, CacheError, CompleteChunk, FillError, FragmentCache, Outcome, Presence,
+};
 use crate::chunk::{ChunkKey, ChunkSpec};
 use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
 use crate::digest::Digest;
@@ -126,7 +128,11 @@ impl Delivery {
             }
         });
         let access = access.await?;
-        self.shared.pool.promote(&wanted.key, priority);
+        // Only what another reader asked for can be waiting with less urgency;
+        // a hit never is, and must not cost a look through the queue.
+        if access.outcome == Outcome::Coalesced {
+            self.shared.pool.promote(&wanted.key, priority);
+        }
         Ok(access)
     }
 
