@@ -30,6 +30,8 @@ pub struct EngineConfig {
     pub data_dir: PathBuf,
     /// Render threads; as many as there are cores when `None`.
     pub threads: Option<NonZeroUsize>,
+    /// Memory for complete chunks, in bytes.
+    pub chunk_memory: u64,
 }
 
 /// All that is needed to make videos.
@@ -60,6 +62,7 @@ impl Engine {
                 store,
                 CacheConfig {
                     patience: PATIENCE,
+                    ram_bytes: config.chunk_memory,
                     ..CacheConfig::default()
                 },
             ),

@@ -19,7 +19,7 @@ pub const FORMAT_VERSION: u32 = 1;
 /// What encodes the chunks and draws the text. In the key, because another
 /// version may give other bytes.
 pub const RENDERER: &str =
-    "x264enc veryfast asm=ssse3/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1";
+    "x264enc veryfast asm=ssse3 or hasty/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1";
 
 impl ChunkSpec {
     /// The chunk's identity.

@@ -11,20 +11,23 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::app::Engine;
+use crate::app::{Engine, EngineConfig};
 use crate::cli::BadInput;
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs};
 use crate::cli::{output, progress};
 use crate::delivery::{Delivery, Plan};
 use crate::jobs::batch::{Batch, BatchOutcome};
+use crate::jobs::rows::{self, Recipient, Row};
 use crate::render::Priority;
-use crate::template::merge::Data;
 
-/// The most rows of one batch: their plans are held in memory.
-const MAX_ROWS: usize = 100_000;
+/// Rows that are planned, rendered and joined together: the more, the more often
+/// what they have in common is composed just once; the fewer, the less memory
+/// their plans take, and the sooner the first files are there.
+const ROWS_AT_A_TIME: usize = 250;
 
-/// The column that names a row's file; without it rows are numbered.
-const NAME_COLUMN: &str = "file";
+/// Memory for chunks: they are written to files once each, soon after they were
+/// rendered.
+const CHUNK_MEMORY: u64 = 64 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct BatchArgs {
@@ -76,69 +79,51 @@ struct Failure {
 }
 
 /// A row that can be rendered.
-struct Row {
+struct Planned {
     number: usize,
-    name: String,
+    file: String,
     plan: Plan,
 }
 
 pub(super) fn run(args: &BatchArgs) -> Result<ExitCode> {
     let started = Instant::now();
     let edit = inputs::read_template(&args.template)?;
-    let rows = read_rows(&args.data)?;
-    let engine = Engine::open(&args.folders.config(Some(&args.template)))?;
-    let count = rows.len();
+    let bad = |message: String| BadInput(format!("{}: {message}", args.data.display()));
+    let file = File::open(&args.data).map_err(|error| bad(error.to_string()))?;
+    let rows = rows::read(file).map_err(|error| bad(error.to_string()))?;
+    let engine = Engine::open(&EngineConfig {
+        chunk_memory: CHUNK_MEMORY,
+        ..args.folders.config(Some(&args.template))
+    })?;
+    let run = Run {
+        args,
+        edit,
+        engine,
+        rows: rows.len(),
+    };
+    let mut outcome = BatchOutcome::default();
     let mut failures = Vec::new();
-    let mut planned = Vec::with_capacity(count);
-    let mut batch = Batch::default();
-    let bar = progress::bar(count as u64, "planning");
-    for (number, name, data) in rows {
-        bar.inc(1);
-        match engine
-            .planner
-            .plan(edit.clone(), &data, &args.partition.partitioning())
-        {
-            Ok(plan) => {
-                batch.add(&plan);
-                planned.push(Row { number, name, plan });
-            }
-            Err(error) => failures.push(Failure {
-                row: number,
-                reason: error.to_string(),
-            }),
-        }
+    let mut seen = HashSet::new();
+    let runtime = inputs::runtime()?;
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let (batch, planned) = run.plan(rows.by_ref().take(ROWS_AT_A_TIME), &mut failures);
+        seen.extend(batch.keys());
+        let rendered = runtime.block_on(run.render(batch, &planned, &mut failures));
+        outcome.add(rendered);
     }
-    bar.finish_and_clear();
-    let outcome = inputs::runtime()?.block_on(async {
-        let bar = progress::bar(batch.distinct() as u64, "rendering");
-        let outcome = batch.render(&engine.delivery, || bar.inc(1)).await;
-        bar.finish_and_clear();
-        if !args.prerender_only {
-            let bar = progress::bar(planned.len() as u64, "joining");
-            for row in &planned {
-                bar.inc(1);
-                if let Err(error) = write(&engine.delivery, row, &outcome, &args.output).await {
-                    failures.push(Failure {
-                        row: row.number,
-                        reason: format!("{error:#}"),
-                    });
-                }
-            }
-            bar.finish_and_clear();
-        }
-        engine.delivery.cache().drain().await;
-        outcome
-    });
+    runtime.block_on(run.engine.delivery.cache().drain());
+    failures.sort_by_key(|failure| failure.row);
     let cpu_s = progress::cpu_seconds();
     let report = Report {
-        rows: count,
+        rows: run.rows,
         rows_failed: failures.len(),
         chunks_total: outcome.total,
-        chunks_distinct: outcome.distinct,
+        chunks_distinct: seen.len(),
         chunks_hit: outcome.total - outcome.rendered - outcome.failed.len(),
         chunks_rendered: outcome.rendered,
         cpu_s,
-        cpu_s_per_row: cpu_s / count.max(1) as f64,
+        cpu_s_per_row: cpu_s / run.rows.max(1) as f64,
         render_s: outcome.spent_ms as f64 / 1000.0,
         render_s_saved: outcome.saved_ms as f64 / 1000.0,
         wall_ms: u64::try_from(started.elapsed().as_millis())?,
@@ -152,9 +137,78 @@ pub(super) fn run(args: &BatchArgs) -> Result<ExitCode> {
     })
 }
 
+/// What is the same for all rows.
+struct Run<'a> {
+    args: &'a BatchArgs,
+    edit: Value,
+    engine: Engine,
+    rows: usize,
+}
+
+impl Run<'_> {
+    /// Plans some rows; those that cannot be planned are noted in `failures`.
+    fn plan(
+        &self,
+        rows: impl Iterator<Item = Row>,
+        failures: &mut Vec<Failure>,
+    ) -> (Batch, Vec<Planned>) {
+        let mut batch = Batch::default();
+        let mut planned = Vec::new();
+        let partitioning = self.args.partition.partitioning();
+        for Row { number, recipient } in rows {
+            let plan = recipient.and_then(|Recipient { file, data }| {
+                let planner = &self.engine.planner;
+                let plan = planner.plan(self.edit.clone(), &data, &partitioning);
+                Ok((file, plan.map_err(|error| error.to_string())?))
+            });
+            match plan {
+                Ok((file, plan)) => {
+                    batch.add(&plan);
+                    planned.push(Planned { number, file, plan });
+                }
+                Err(reason) => failures.push(Failure {
+                    row: number,
+                    reason,
+                }),
+            }
+        }
+        (batch, planned)
+    }
+
+    /// Renders what is missing of these rows, and writes their files.
+    async fn render(
+        &self,
+        batch: Batch,
+        planned: &[Planned],
+        failures: &mut Vec<Failure>,
+    ) -> BatchOutcome {
+        let delivery = &self.engine.delivery;
+        let last = planned.last().map_or(0, |row| row.number);
+        let of = format!("{last} of {} rows", self.rows);
+        let bar = progress::bar(batch.distinct() as u64, format!("{of}: rendering"));
+        let outcome = batch.render(delivery, || bar.inc(1)).await;
+        bar.finish_and_clear();
+        if self.args.prerender_only {
+            return outcome;
+        }
+        let bar = progress::bar(planned.len() as u64, format!("{of}: joining"));
+        for row in planned {
+            bar.inc(1);
+            if let Err(error) = write(delivery, row, &outcome, &self.args.output).await {
+                failures.push(Failure {
+                    row: row.number,
+                    reason: format!("{error:#}"),
+                });
+            }
+        }
+        bar.finish_and_clear();
+        outcome
+    }
+}
+
 async fn write(
     delivery: &Delivery,
-    row: &Row,
+    row: &Planned,
     outcome: &BatchOutcome,
     folder: &Path,
 ) -> Result<()> {
@@ -171,64 +225,8 @@ async fn write(
     {
         anyhow::bail!("{reason}");
     }
-    let path = folder.join(format!("{}.mp4", row.name));
+    let path = folder.join(format!("{}.mp4", row.file));
     output::write_mp4(delivery, &row.plan, &path, Priority::Batch).await
-}
-
-/// The rows: number (from 1), file name, data.
-fn read_rows(path: &Path) -> Result<Vec<(usize, String, Data)>> {
-    let bad = |message: String| BadInput(format!("{}: {message}", path.display()));
-    let file = File::open(path).map_err(|error| bad(error.to_string()))?;
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(file);
-    let columns = reader
-        .headers()
-        .map_err(|error| bad(error.to_string()))?
-        .clone();
-    let mut rows = Vec::new();
-    let mut names = HashSet::new();
-    for (index, record) in reader.records().enumerate() {
-        let number = index + 1;
-        if number > MAX_ROWS {
-            return Err(bad(format!("more than {MAX_ROWS} rows")).into());
-        }
-        let record = record.map_err(|error| bad(error.to_string()))?;
-        let mut data = Data::new();
-        let mut name = None;
-        for (column, value) in columns.iter().zip(&record) {
-            if column == NAME_COLUMN {
-                name = Some(file_name(value).ok_or_else(|| {
-                    bad(format!("row {number}: {value:?} is no file name: expected letters, digits, '-', '_' and '.'"))
-                })?);
-            } else {
-                // A byte order mark is part of no name.
-                data.insert(
-                    column.trim_start_matches('\u{feff}').to_owned(),
-                    Value::String(value.to_owned()),
-                );
-            }
-        }
-        let name = name.unwrap_or_else(|| format!("{number:06}"));
-        if !names.insert(name.clone()) {
-            return Err(bad(format!(
-                "row {number}: the file name {name:?} is there twice"
-            ))
-            .into());
-        }
-        rows.push((number, name, data));
-    }
-    if rows.is_empty() {
-        return Err(bad("no rows".into()).into());
-    }
-    Ok(rows)
-}
-
-fn file_name(value: &str) -> Option<String> {
-    let clean = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let value = value.strip_suffix(".mp4").unwrap_or(value);
-    (!value.is_empty() && !value.starts_with('.') && value.len() <= 200 && value.chars().all(clean))
-        .then(|| value.to_owned())
 }
 
 fn tell(report: &Report, json: bool) -> Result<()> {
@@ -258,25 +256,4 @@ fn tell(report: &Report, json: bool) -> Result<()> {
         println!("row {row} failed: {reason}");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_name_cannot_leave_the_folder() {
-        for (value, expected) in [
-            ("ana", Some("ana")),
-            ("ana.mp4", Some("ana")),
-            ("Zoë_1-2.final", Some("Zoë_1-2.final")),
-            ("../ana", None),
-            ("a/b", None),
-            (".hidden", None),
-            ("", None),
-            ("a b", None),
-        ] {
-            assert_eq!(file_name(value).as_deref(), expected, "{value:?}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::app::EngineConfig;
+use crate::cache::CacheConfig;
 use crate::cli::BadInput;
 use crate::delivery::{Plan, PlanError, Planner};
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, Scheme};
@@ -67,6 +68,7 @@ impl FolderArgs {
             more_assets: beside.into_iter().collect(),
             data_dir: self.data_dir.clone(),
             threads: self.threads,
+            chunk_memory: CacheConfig::default().ram_bytes,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A progress bar on a terminal, nothing in a pipe.
 
+use std::borrow::Cow;
 use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar of `length` steps.
-pub(super) fn bar(length: u64, what: &'static str) -> ProgressBar {
+pub(super) fn bar(length: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {

@@ -120,7 +120,16 @@ struct Rendered {
     first_part: Duration,
 }
 
-/// Renders what is missing, in the order of time, with a progress bar.
+/// Deals chunks out so that each render thread goes through one stretch of the
+/// video: its decoder then reads on where it stopped, and decodes nothing twice.
+fn dealt<T>(chunks: Vec<T>, threads: usize) -> Vec<T> {
+    let stretch = chunks.len().div_ceil(threads.max(1)).max(1);
+    let mut dealt: Vec<(usize, T)> = chunks.into_iter().enumerate().collect();
+    dealt.sort_by_key(|(index, _)| index % stretch);
+    dealt.into_iter().map(|(_, chunk)| chunk).collect()
+}
+
+/// Renders what is missing, the first picture first, with a progress bar.
 async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Rendered> {
     let video = output::wanted(&plan.partition.video, false);
     let audio = output::wanted(&plan.partition.audio, false);
@@ -145,10 +154,11 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
             Ok::<_, crate::delivery::DeliveryError>((access.outcome == Outcome::Filled, is_video))
         }
     };
-    // Sound first: it is quick, and a player needs it from the start.
+    // Sound first: it is quick.
+    let video = dealt(video, threads);
     let outcomes: Vec<(bool, bool)> = stream::iter(of(audio, false).chain(of(video, true)))
         .map(fetch)
-        .buffered(AHEAD * threads)
+        .buffer_unordered(AHEAD * threads)
         .try_collect()
         .await?;
     bar.finish_and_clear();
@@ -161,4 +171,17 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
         .filter(|(filled, is_video)| *filled && !*is_video)
         .count();
     Ok(rendered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thread_gets_a_stretch_of_the_video() {
+        assert_eq!(dealt(vec![0, 1, 2, 3, 4], 2), [0, 3, 1, 4, 2]);
+        assert_eq!(dealt(vec![0, 1, 2], 1), [0, 1, 2]);
+        assert_eq!(dealt(vec![0, 1], 4), [0, 1]);
+        assert_eq!(dealt(Vec::<u8>::new(), 2), []);
+    }
 }

@@ -42,6 +42,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let engine = Engine::open(&args.folders.config(None))?;
     let shelf = Shelf::load(&args.templates, &engine.planner)
         .map_err(|error| BadInput(error.to_string()))?;
+    crate::media::load_elements();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -24,6 +24,7 @@ use crate::chunk::{ChunkKey, ChunkSpec};
 use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
 use crate::digest::Digest;
 use crate::media::aac_config;
+use crate::partition::PlacedChunk;
 use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::render::{Job, Priority, RenderPool, SharedLayers};
 
@@ -54,6 +55,17 @@ pub struct Wanted {
     /// Which of its layers other recipients' chunks share, if they are asked
     /// for about now.
     pub shared: SharedLayers,
+}
+
+impl Wanted {
+    /// This chunk, for one recipient.
+    pub fn of(chunk: &PlacedChunk) -> Self {
+        Self {
+            key: chunk.key,
+            spec: Arc::new(chunk.spec.clone()),
+            shared: SharedLayers::default(),
+        }
+    }
 }
 
 /// The initialisation segment of a track.

@@ -1,5 +1,7 @@
 //! Videos: made by POST, looked at by GET, fetched as MP4.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
@@ -15,7 +17,7 @@ use crate::http::cache_control::NO_STORE;
 use crate::http::{ApiError, AppState};
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, PlacedChunk, Scheme};
 use crate::publish::playlists::{TrackKind, video_clock};
-use crate::publish::{ChunkState, Video, VideoStatus};
+use crate::publish::{ChunkState, NewVideo, RenderMode, Video, VideoStatus};
 use crate::render::Priority;
 use crate::template::merge::Data;
 use crate::time::Time;
@@ -25,7 +27,7 @@ const LISTED: usize = 50;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewVideo {
+struct CreateVideo {
     template: Option<String>,
     edit: Option<Value>,
     #[serde(default)]
@@ -35,26 +37,16 @@ struct NewVideo {
     render: Option<RenderMode>,
 }
 
-/// When chunks are rendered.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum RenderMode {
-    /// At once, in the order in which they are watched.
-    #[default]
-    Ahead,
-    /// When a player asks for them.
-    OnDemand,
-}
-
 /// `POST /v1/videos`
 pub(super) async fn create(
     State(state): State<AppState>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
+    let received = Instant::now();
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let request = parse(&body)?;
     let partitioning = partitioning(&request)?;
-    let (name, edit) = match (request.template, request.edit) {
+    let (template, edit) = match (request.template, request.edit) {
         (Some(name), None) => {
             let edit = state
                 .shelf
@@ -77,10 +69,14 @@ pub(super) async fn create(
     let plan = tokio::task::spawn_blocking(move || planner.plan(edit, &data, &partitioning))
         .await
         .map_err(|error| ApiError::Internal(error.to_string()))??;
-    let video = state.publisher.publish(name, plan).await?;
-    if request.render.unwrap_or_default() == RenderMode::Ahead {
-        video.start();
-    }
+    let new = NewVideo {
+        template,
+        plan,
+        mode: request.render.unwrap_or_default(),
+        received,
+    };
+    let video = state.publisher.publish(new).await?;
+    video.refresh().await?;
     let location = HeaderValue::from_str(&format!("/v1/videos/{}", video.id));
     let mut response = (StatusCode::CREATED, Json(report(&video, true))).into_response();
     if let Ok(location) = location {
@@ -92,7 +88,7 @@ pub(super) async fn create(
     Ok(response)
 }
 
-fn parse(body: &[u8]) -> Result<NewVideo, ApiError> {
+fn parse(body: &[u8]) -> Result<CreateVideo, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let request = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -113,7 +109,7 @@ fn parse(body: &[u8]) -> Result<NewVideo, ApiError> {
     Ok(request)
 }
 
-fn partitioning(request: &NewVideo) -> Result<Partitioning, ApiError> {
+fn partitioning(request: &CreateVideo) -> Result<Partitioning, ApiError> {
     let mut partitioning = Partitioning::default();
     if let Some(name) = &request.scheme {
         let known = Scheme::NAMED.iter().find(|(known, _)| known == name);
@@ -161,6 +157,7 @@ pub(super) async fn show(
         Some(id) => mp4(find(&state, id)?, &state).await,
         None => {
             let video = find(&state, &id)?;
+            video.refresh().await?;
             Ok((
                 [(header::CACHE_CONTROL, NO_STORE)],
                 Json(report(&video, true)),

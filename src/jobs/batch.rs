@@ -6,7 +6,6 @@
 //! Then each row's file is joined. A row that fails does not stop the others.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 
@@ -43,8 +42,6 @@ struct Distinct {
 pub struct BatchOutcome {
     /// Chunks of all rows.
     pub total: usize,
-    /// Different ones among them.
-    pub distinct: usize,
     /// Already in the cache before.
     pub hits: usize,
     /// Rendered now.
@@ -75,11 +72,9 @@ impl Batch {
             return;
         }
         self.seen.insert(chunk.key, self.chunks.len());
-        let shared = SharedLayers(chunk.shared_layers);
         let wanted = Wanted {
-            key: chunk.key,
-            spec: Arc::new(chunk.spec.clone()),
-            shared,
+            shared: SharedLayers(chunk.shared_layers),
+            ..Wanted::of(chunk)
         };
         self.chunks.push(Distinct {
             wanted,
@@ -87,6 +82,11 @@ impl Batch {
             video,
             users: 1,
         });
+    }
+
+    /// The keys of all its chunks, each once.
+    pub fn keys(&self) -> impl Iterator<Item = ChunkKey> + '_ {
+        self.seen.keys().copied()
     }
 
     /// How many different chunks there are.
@@ -100,7 +100,6 @@ impl Batch {
             .sort_by_key(|chunk| (chunk.video, chunk.decode_time));
         let mut outcome = BatchOutcome {
             total: self.total,
-            distinct: self.chunks.len(),
             ..BatchOutcome::default()
         };
         let (_, _, threads) = delivery.pool().load();
@@ -132,6 +131,18 @@ impl Batch {
             }
         }
         outcome
+    }
+}
+
+impl BatchOutcome {
+    /// Adds what rendering a further batch came to.
+    pub fn add(&mut self, other: Self) {
+        self.total += other.total;
+        self.hits += other.hits;
+        self.rendered += other.rendered;
+        self.saved_ms += other.saved_ms;
+        self.spent_ms += other.spent_ms;
+        self.failed.extend(other.failed);
     }
 }
 

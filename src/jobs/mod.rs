@@ -1,3 +1,4 @@
 //! Work that nobody watches.
 
 pub mod batch;
+pub mod rows;

@@ -1,7 +1,6 @@
 //! Frames of a moving picture, by the time at which they are shown.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use gst::prelude::*;
 use gst_video::prelude::*;
@@ -36,10 +35,10 @@ pub struct VideoDecoder {
     ended: bool,
 }
 
-#[derive(Clone)]
+/// A frame as the decoder left it: most are passed over, and not copied.
 struct Shown {
     at: Time,
-    frame: Arc<Frame>,
+    picture: gst_video::VideoFrame<gst_video::video_frame::Readable>,
 }
 
 impl VideoDecoder {
@@ -90,10 +89,10 @@ impl VideoDecoder {
         self.current.as_ref().map(|shown| shown.at)
     }
 
-    /// The frame on show at `time`: the last that begins no later than
+    /// A copy of the frame on show at `time`: the last that begins no later than
     /// `tolerance` after it. Before the first frame it is the first, after the
     /// last the last.
-    pub fn frame_at(&mut self, time: Time, tolerance: Time) -> Result<Arc<Frame>, MediaError> {
+    pub fn frame_at(&mut self, time: Time, tolerance: Time) -> Result<Frame, MediaError> {
         let limit = time + tolerance;
         let reached = self
             .next
@@ -138,7 +137,7 @@ impl VideoDecoder {
                 claimed,
             });
         }
-        Ok(Arc::clone(&shown.frame))
+        Ok(copy(&shown.picture))
     }
 
     fn key_frames(&mut self) -> &KeyFrames {
@@ -179,7 +178,7 @@ impl VideoDecoder {
             self.pipeline
                 .pipeline_error(format!("a frame without {what}"))
         };
-        let buffer = sample.buffer().ok_or_else(|| broken("data"))?;
+        let buffer = sample.buffer_owned().ok_or_else(|| broken("data"))?;
         let info = sample
             .caps()
             .and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok())
@@ -193,17 +192,14 @@ impl VideoDecoder {
                 .unwrap_or(pts)
         });
         let at = at.map_or(Time::ZERO, |at| Time::from_nanos(at.nseconds() as i64));
-        let mapped = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)
+        let picture = gst_video::VideoFrame::from_buffer_readable(buffer, &info)
             .map_err(|_| broken("pixels"))?;
-        Ok(Shown {
-            at,
-            frame: Arc::new(copy(&mapped)),
-        })
+        Ok(Shown { at, picture })
     }
 }
 
 /// Copies into our layout; a decoder's rows may be wider apart.
-fn copy(mapped: &gst_video::VideoFrameRef<&gst::BufferRef>) -> Frame {
+fn copy(mapped: &gst_video::VideoFrame<gst_video::video_frame::Readable>) -> Frame {
     // 4:2:0 in pairs: an odd last row or column is cut off.
     let layout = PlaneLayout {
         width: mapped.width() as usize & !1,

@@ -15,6 +15,27 @@ const QUEUED_FRAMES: u64 = 2;
 /// key frames never fall due by count.
 const NO_KEY_FRAMES_BY_COUNT: u32 = 100_000;
 
+/// How soon the pictures are wanted. The bytes depend on it (and never on how
+/// many cores the machine has).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// The fewest bits for the least work: one thread, which looks ten frames
+    /// ahead before it encodes one.
+    Steady,
+    /// As soon as may be, for a few bits more: four slices a picture, each on a
+    /// thread of its own (fewer where there are not rows enough).
+    Hasty,
+}
+
+impl Pace {
+    const fn options(self) -> &'static str {
+        match self {
+            Self::Steady => "threads=1",
+            Self::Hasty => "threads=4 sliced-threads=true",
+        }
+    }
+}
+
 /// Which of its machine code x264 uses. What it has for AVX-512 reads memory
 /// that nothing was written to (x264 164, macroblock tree with B-frames), so
 /// that two runs differ, and what it has for bare SSE2 rounds unlike the rest.
@@ -56,7 +77,7 @@ pub struct VideoEncoder {
 
 impl VideoEncoder {
     /// Starts an encoder for `profile`.
-    pub fn new(profile: &VideoProfile) -> Result<Self, MediaError> {
+    pub fn new(profile: &VideoProfile, pace: Pace) -> Result<Self, MediaError> {
         let VideoProfile {
             width,
             height,
@@ -66,14 +87,13 @@ impl VideoEncoder {
         let frame_bytes = Frame::filled(*width, *height, [16, 128, 128])
             .layout
             .bytes();
-        // One thread: the bytes must not depend on how many there are, and
-        // chunks are encoded side by side. The buffer model bounds the size of
+        // The buffer model bounds the size of
         // any second without carrying state from chunk to chunk.
         let description = format!(
             "appsrc name=in format=time block=true max-bytes={} \
              caps=video/x-raw,format=I420,width={width},height={height},framerate={}/{},\
              colorimetry=bt709,pixel-aspect-ratio=1/1,interlace-mode=progressive ! \
-             x264enc name=encoder speed-preset=veryfast pass=qual quantizer={} threads=1 \
+             x264enc name=encoder speed-preset=veryfast pass=qual quantizer={} {} \
              key-int-max={NO_KEY_FRAMES_BY_COUNT} bitrate={} vbv-buf-capacity=1000 {} ! \
              video/x-h264,profile=high,stream-format=avc,alignment=au ! \
              appsink name=out sync=false",
@@ -81,6 +101,7 @@ impl VideoEncoder {
             rate.num(),
             rate.den(),
             quality.crf(),
+            pace.options(),
             profile.peak_bits_per_second() / 1000,
             machine_code(),
         );

@@ -18,13 +18,13 @@ mod probe;
 
 pub use aac::{AacEncoder, aac_config};
 pub use decode::VideoDecoder;
-pub use encode::{EncodedFrame, VideoEncoder};
+pub use encode::{EncodedFrame, Pace, VideoEncoder};
 pub use error::MediaError;
 pub use frame::{Frame, PlaneLayout};
 pub use keyframes::KeyFrames;
 pub use library::{AssetLibrary, LibraryError};
 pub use pcm::{Pcm, PcmStore};
-pub use pipeline::missing_elements;
+pub use pipeline::{load_elements, missing_elements};
 pub use probe::{ProbeError, probe};
 
 use std::sync::OnceLock;

@@ -37,6 +37,18 @@ pub fn missing_elements() -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
+/// Loads the code of all elements, so that the first pipelines start as fast as
+/// any. What is missing is told when it is needed.
+pub fn load_elements() {
+    for (name, _) in ELEMENTS {
+        if let Some(factory) = gst::ElementFactory::find(name)
+            && let Err(error) = factory.load()
+        {
+            tracing::warn!(element = name, %error, "an element cannot be loaded");
+        }
+    }
+}
+
 /// A running pipeline with one `appsink` named `out` and, for encoders, one
 /// `appsrc` named `in`.
 pub(super) struct Pipeline {

@@ -33,8 +33,9 @@ pub const CHUNK_MAX_RANGE: std::ops::RangeInclusive<Time> =
 pub const CHUNK_MIN: Time = Time::from_millis(250);
 
 /// The first chunk of a video is at most this long (except under `fixed`):
-/// players show nothing before a whole segment is there.
-pub const FIRST_CHUNK: Time = Time::from_millis(500);
+/// players show nothing before a whole segment is there. A third of a second:
+/// some pass over parts of less than a quarter.
+pub const FIRST_CHUNK: Time = Time::from_millis(333);
 
 impl Default for Partitioning {
     /// Scenes, two seconds.

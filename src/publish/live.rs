@@ -46,7 +46,7 @@ pub fn snapshot(
                 playlist.segments.push(segment);
             }
             ChunkState::Failed(_) => break,
-            ChunkState::Pending | ChunkState::Rendering(_) => {
+            ChunkState::Pending | ChunkState::Stored | ChunkState::Rendering(_) => {
                 ended = false;
                 let parts = state.parts();
                 playlist.open = Some(OpenSegment {

@@ -7,4 +7,4 @@ pub mod registry;
 pub mod video;
 
 pub use registry::{Publisher, TooManyVideos};
-pub use video::{ChunkState, Video, VideoStatus};
+pub use video::{ChunkState, NewVideo, RenderMode, Video, VideoStatus};

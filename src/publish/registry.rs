@@ -7,10 +7,12 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::cache::Access;
 use crate::chunk::ChunkKey;
-use crate::delivery::{Delivery, DeliveryError, Plan, Wanted};
+use crate::delivery::{Delivery, DeliveryError, Wanted};
 use crate::publish::playlists::TrackKind;
-use crate::publish::video::Video;
+use crate::publish::video::{NewVideo, RenderMode, Video};
+use crate::render::Priority;
 
 /// The most videos that are remembered; the oldest that is not being rendered goes first.
 /// Its chunks stay in the cache.
@@ -77,32 +79,44 @@ impl Publisher {
         self.shared.stopping.cancel();
     }
 
-    /// Publishes `plan` as a new video; nothing is rendered yet.
-    pub async fn publish(
-        &self,
-        template: Option<String>,
-        plan: Plan,
-    ) -> Result<Arc<Video>, PublishError> {
-        let delivery = &self.shared.delivery;
-        let video = delivery.video_init(&plan.timeline.video).await?;
-        let audio = plan
-            .timeline
-            .audio
-            .as_ref()
+    /// Publishes a video, and has its chunks rendered if they are wanted ahead.
+    pub async fn publish(&self, new: NewVideo) -> Result<Arc<Video>, PublishError> {
+        let (delivery, mode) = (&self.shared.delivery, new.mode);
+        // The first picture does not wait for the init segment, which may have
+        // to be learnt from an encoder.
+        let (init, opening) = tokio::join!(
+            delivery.video_init(&new.plan.timeline.video),
+            self.opening(&new)
+        );
+        let audio = new.plan.timeline.audio.as_ref();
+        let audio = audio
             .map(|profile| delivery.audio_init(profile))
             .transpose()?;
         let stopping = self.shared.stopping.clone();
-        let video = Arc::new(Video::new(
-            template,
-            plan,
-            video,
-            audio,
-            delivery.clone(),
-            stopping,
-        ));
+        let video = Video::new(new, init?, audio, opening?, delivery.clone(), stopping);
+        let video = Arc::new(video);
+        self.remember(&video)?;
+        if mode == RenderMode::Ahead {
+            video.start();
+        }
+        Ok(video)
+    }
+
+    async fn opening(&self, new: &NewVideo) -> Result<Option<Access>, DeliveryError> {
+        match new.plan.partition.video.first() {
+            Some(chunk) if new.mode == RenderMode::Ahead => {
+                let wanted = Wanted::of(chunk);
+                let access = self.shared.delivery.chunk(&wanted, Priority::Viewer);
+                access.await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn remember(&self, video: &Arc<Video>) -> Result<(), TooManyVideos> {
         let mut state = self.state();
-        state.make_room(chunk_count(&video))?;
-        for wanted in wanted(&video) {
+        state.make_room(chunk_count(video))?;
+        for wanted in wanted(video) {
             state
                 .specs
                 .entry(wanted.key)
@@ -110,8 +124,8 @@ impl Publisher {
                 .1 += 1;
         }
         state.oldest_first.push_back(video.id);
-        state.videos.insert(video.id, Arc::clone(&video));
-        Ok(video)
+        state.videos.insert(video.id, Arc::clone(video));
+        Ok(())
     }
 
     /// The video of this id.

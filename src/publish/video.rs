@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::cache::Outcome;
+use crate::cache::{Access, Outcome, Presence};
 use crate::chunk::PartMeta;
-use crate::delivery::{Delivery, Init, Plan, Wanted};
+use crate::delivery::{Delivery, DeliveryError, Init, Plan, Wanted};
 use crate::partition::PlacedChunk;
 use crate::publish::playlists::{Targets, TrackKind};
-use crate::render::{Priority, SharedLayers};
+use crate::render::Priority;
 
 /// Chunks of one video that are asked for at a time: enough to keep the render
 /// threads busy, few enough that one long video does not fill the queue.
@@ -29,6 +30,8 @@ const URGENT: usize = 2;
 pub enum ChunkState {
     /// Not asked for yet.
     Pending,
+    /// Not asked for yet, but in the cache when last looked.
+    Stored,
     /// Being rendered; these parts are there.
     Rendering(Vec<PartMeta>),
     /// There. `render_ms` is set if it was rendered for this video.
@@ -48,7 +51,8 @@ impl ChunkState {
         match self {
             Self::Pending => "pending",
             Self::Rendering(_) => "rendering",
-            Self::Ready {
+            Self::Stored
+            | Self::Ready {
                 render_ms: None, ..
             } => "hit",
             Self::Ready {
@@ -62,14 +66,27 @@ impl ChunkState {
     pub fn parts(&self) -> &[PartMeta] {
         match self {
             Self::Rendering(parts) | Self::Ready { parts, .. } => parts,
-            Self::Pending | Self::Failed(_) => &[],
+            Self::Pending | Self::Stored | Self::Failed(_) => &[],
         }
     }
+}
+
+/// When a video's chunks are rendered.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum RenderMode {
+    /// At once, in the order in which they are watched.
+    #[default]
+    Ahead,
+    /// When a player asks for them.
+    OnDemand,
 }
 
 /// How a video is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoStatus {
+    /// Chunks are missing, and rendered as players ask for them.
+    OnDemand,
     /// Chunks are still to come.
     Rendering,
     /// All chunks are there.
@@ -82,11 +99,24 @@ impl VideoStatus {
     /// The word for it in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::OnDemand => "on_demand",
             Self::Rendering => "rendering",
             Self::Done => "done",
             Self::Failed => "failed",
         }
     }
+}
+
+/// What is to be published.
+pub struct NewVideo {
+    /// The shipped template that it was made from.
+    pub template: Option<String>,
+    /// What it is made of.
+    pub plan: Plan,
+    /// When its chunks are rendered.
+    pub mode: RenderMode,
+    /// When it was asked for.
+    pub received: Instant,
 }
 
 /// A published video.
@@ -101,7 +131,9 @@ pub struct Video {
     pub targets: Targets,
     tracks: [Track; 2],
     delivery: Delivery,
-    published: Instant,
+    received: Instant,
+    /// The first picture, asked for before the video was there.
+    opening: Mutex<Option<Access>>,
     first_part: Mutex<Option<Duration>>,
     started: AtomicBool,
     /// Ends rendering ahead.
@@ -119,34 +151,35 @@ struct Track {
 
 impl Track {
     fn new(chunks: &[PlacedChunk], init: Option<Init>) -> Self {
-        let want = |chunk: &PlacedChunk| Wanted {
-            key: chunk.key,
-            spec: Arc::new(chunk.spec.clone()),
-            shared: SharedLayers::default(),
-        };
         Self {
             init,
-            wanted: chunks.iter().map(want).collect(),
+            wanted: chunks.iter().map(Wanted::of).collect(),
             states: Mutex::new(vec![ChunkState::Pending; chunks.len()]),
         }
     }
 
     fn states(&self) -> MutexGuard<'_, Vec<ChunkState>> {
-        // A state is replaced whole: a panic elsewhere leaves none half changed.
-        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.states)
     }
 }
 
 impl Video {
-    /// Publishes `plan`; nothing is rendered before [`start`](Self::start).
+    /// A video whose tracks begin with these init segments; `opening` is its first
+    /// picture's chunk, if it was asked for already.
     pub fn new(
-        template: Option<String>,
-        plan: Plan,
+        new: NewVideo,
         video: Init,
         audio: Option<Init>,
+        opening: Option<Access>,
         delivery: Delivery,
         stopping: CancellationToken,
     ) -> Self {
+        let NewVideo {
+            template,
+            plan,
+            received,
+            ..
+        } = new;
         Self {
             id: Uuid::new_v4(),
             template,
@@ -157,7 +190,8 @@ impl Video {
             ],
             plan,
             delivery,
-            published: Instant::now(),
+            received,
+            opening: Mutex::new(opening),
             first_part: Mutex::default(),
             started: AtomicBool::new(false),
             stopping,
@@ -190,15 +224,18 @@ impl Video {
 
     /// How the video is doing.
     pub fn status(&self) -> VideoStatus {
+        let missing = if self.started() {
+            VideoStatus::Rendering
+        } else {
+            VideoStatus::OnDemand
+        };
         let mut status = VideoStatus::Done;
         for kind in [TrackKind::Video, TrackKind::Audio] {
             for state in self.track(kind).states().iter() {
                 match state {
                     ChunkState::Failed(_) => return VideoStatus::Failed,
-                    ChunkState::Pending | ChunkState::Rendering(_) => {
-                        status = VideoStatus::Rendering
-                    }
-                    ChunkState::Ready { .. } => {}
+                    ChunkState::Pending | ChunkState::Rendering(_) => status = missing,
+                    ChunkState::Stored | ChunkState::Ready { .. } => {}
                 }
             }
         }
@@ -207,15 +244,40 @@ impl Video {
 
     /// Whether chunks are being rendered for it: not before anybody watches it.
     pub fn is_busy(&self) -> bool {
-        self.started.load(Ordering::Acquire) && self.status() == VideoStatus::Rendering
+        self.status() == VideoStatus::Rendering
     }
 
-    /// From publishing to the first part of the first picture.
+    fn started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
+    }
+
+    /// Looks which chunks are in the cache by now. A video that renders ahead
+    /// knows without looking.
+    pub async fn refresh(&self) -> Result<(), DeliveryError> {
+        if self.started() {
+            return Ok(());
+        }
+        for kind in [TrackKind::Video, TrackKind::Audio] {
+            for (index, wanted) in self.wanted(kind).iter().enumerate() {
+                let state = match self.delivery.presence(&wanted.key).await? {
+                    Presence::Memory | Presence::Disk => ChunkState::Stored,
+                    Presence::InFlight => ChunkState::Rendering(Vec::new()),
+                    Presence::Absent => ChunkState::Pending,
+                };
+                // It may have been started meanwhile: then it knows better.
+                let mut states = self.track(kind).states();
+                if self.started() {
+                    return Ok(());
+                }
+                states[index] = state;
+            }
+        }
+        Ok(())
+    }
+
+    /// From being asked for to the first part of the first picture.
     pub fn first_part(&self) -> Option<Duration> {
-        *self
-            .first_part
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.first_part)
     }
 
     /// Tells of every change of a chunk's state.
@@ -265,7 +327,7 @@ impl Video {
                 .states()
                 .first()
                 .is_some_and(|state| match state {
-                    ChunkState::Pending => true,
+                    ChunkState::Pending | ChunkState::Stored => true,
                     ChunkState::Rendering(parts) => parts.is_empty(),
                     ChunkState::Ready { .. } | ChunkState::Failed(_) => false,
                 });
@@ -327,20 +389,23 @@ impl Video {
         kind: TrackKind,
         index: usize,
         priority: Priority,
-    ) -> Result<ChunkState, crate::delivery::DeliveryError> {
-        let access = self
-            .delivery
-            .chunk(&self.track(kind).wanted[index], priority)
-            .await?;
+    ) -> Result<ChunkState, DeliveryError> {
+        let opening = match (kind, index) {
+            (TrackKind::Video, 0) => lock(&self.opening).take(),
+            _ => None,
+        };
+        let access = match opening {
+            Some(access) => access,
+            None => {
+                let wanted = &self.track(kind).wanted[index];
+                self.delivery.chunk(wanted, priority).await?
+            }
+        };
         let mut parts = Vec::new();
         while let Some(part) = access.fragment.part(parts.len()).await? {
             parts.push(part.meta);
             if kind == TrackKind::Video && index == 0 && parts.len() == 1 {
-                let mut first = self
-                    .first_part
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *first = first.or(Some(self.published.elapsed()));
+                lock(&self.first_part).get_or_insert_with(|| self.received.elapsed());
             }
             if access.fragment.complete().is_none() {
                 self.set(kind, index, ChunkState::Rendering(parts.clone()));
@@ -362,4 +427,9 @@ impl Video {
             TrackKind::Audio => &self.tracks[1],
         }
     }
+}
+
+/// What is in these locks is replaced whole: a panic elsewhere leaves nothing half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

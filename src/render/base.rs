@@ -74,6 +74,14 @@ impl Bases {
             state: Mutex::default(),
             changed: Condvar::new(),
         });
+        // What nobody takes from any more is over, but for the newest: its next
+        // chunk may not have begun yet.
+        let newest = recent.len().saturating_sub(1);
+        let mut place = 0;
+        recent.retain(|(_, base)| {
+            place += 1;
+            place > newest || Arc::strong_count(base) > 1
+        });
         recent.push((key, Arc::clone(&base)));
         let mut total: usize = recent.iter().map(|(_, base)| base.bytes).sum();
         while total > BUDGET_BYTES {

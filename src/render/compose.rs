@@ -77,8 +77,7 @@ impl<'a> Composer<'a> {
     pub fn on_ground(&mut self, index: u32, range: Range<usize>) -> Result<Frame, RenderError> {
         let range = self.lowest_seen(index, range.clone())?..range.end;
         // The usual case, footage that fills the frame, is taken as it is.
-        if let Some(frame) = self.whole_footage(index, range.start)? {
-            let mut frame = Arc::unwrap_or_clone(frame);
+        if let Some(mut frame) = self.whole_footage(index, range.start)? {
             self.draw(&mut frame, index, range.start + 1..range.end)?;
             return Ok(frame);
         }
@@ -151,11 +150,7 @@ impl<'a> Composer<'a> {
 
     /// The decoded frame itself, if `layer` is footage that fills the frame
     /// pixel for pixel.
-    fn whole_footage(
-        &mut self,
-        index: u32,
-        layer: usize,
-    ) -> Result<Option<Arc<Frame>>, RenderError> {
+    fn whole_footage(&mut self, index: u32, layer: usize) -> Result<Option<Frame>, RenderError> {
         let (width, height) = (self.spec.profile.width, self.spec.profile.height);
         let fills = self.spec.layers.get(layer).is_some_and(|layer| {
             let whole = layer.path.at(index) == State::full(width, height);
@@ -170,7 +165,7 @@ impl<'a> Composer<'a> {
         Ok(same_size.then_some(footage))
     }
 
-    fn footage(&mut self, index: u32, layer: usize) -> Result<Arc<Frame>, RenderError> {
+    fn footage(&mut self, index: u32, layer: usize) -> Result<Frame, RenderError> {
         let rate = self.spec.profile.rate;
         let Source::Footage { from, decoder, .. } = &mut self.prepared(layer)?.source else {
             return Err(RenderError::Package(format!("layer {layer} is no footage")));

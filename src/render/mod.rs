@@ -31,7 +31,7 @@ use thiserror::Error;
 
 use crate::chunk::{ChunkSpec, Part};
 use crate::cmaf::CmafError;
-use crate::media::{AssetLibrary, LibraryError, MediaError, PcmStore, VideoEncoder};
+use crate::media::{AssetLibrary, LibraryError, MediaError, Pace, PcmStore, VideoEncoder};
 use crate::profile::VideoProfile;
 use crate::raster::Rasteriser;
 
@@ -141,7 +141,7 @@ impl Renderer {
     /// The AVCDecoderConfigurationRecord of every chunk of this profile: a
     /// black frame is encoded to learn it.
     pub fn avc_config(&self, profile: &VideoProfile) -> Result<Bytes, RenderError> {
-        let mut encoder = VideoEncoder::new(profile)?;
+        let mut encoder = VideoEncoder::new(profile, Pace::Steady)?;
         encoder.push(blend::black(profile.width, profile.height))?;
         encoder.finish()?;
         while encoder.next_frame()?.is_some() {}

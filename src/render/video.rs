@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::chunk::{ChunkSpec, Part, VideoSpec};
-use crate::media::{EncodedFrame, Frame, VideoEncoder};
+use crate::media::{EncodedFrame, Frame, Pace, VideoEncoder};
 use crate::profile::REORDER_FRAMES;
 use crate::render::base::{Base, Lead, Role};
 use crate::render::compose::Composer;
@@ -20,7 +20,7 @@ impl Renderer {
         emit: &mut dyn FnMut(Part) -> Result<(), RenderError>,
     ) -> Result<(), RenderError> {
         let profile = &spec.profile;
-        let mut encoder = VideoEncoder::new(profile)?;
+        let mut encoder = VideoEncoder::new(profile, pace(spec))?;
         let cutter = PartCutter::new(Cutting {
             ticks_per_sample: profile.rate.ticks_per_frame(),
             delay: REORDER_FRAMES,
@@ -110,6 +110,16 @@ impl Below<'_> {
                 }
             },
         }
+    }
+}
+
+/// Somebody waits for all of a chunk that has but one part, such as a video's
+/// first; a longer one shows its first part while it goes on.
+fn pace(spec: &VideoSpec) -> Pace {
+    if spec.frames <= spec.profile.part_frames() {
+        Pace::Hasty
+    } else {
+        Pace::Steady
     }
 }
 

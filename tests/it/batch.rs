@@ -95,7 +95,8 @@ fn a_row_that_fails_is_named_and_the_others_come_out() {
          siobhan,Siobhan O'Neill: 100%,0.9,gold\n\
          lee,\"Lee, Ana\",1,gold\n\
          nothing,Nobody,,gold\n\
-         missing,Max,1,platinum\n",
+         missing,Max,1,platinum\n\
+         short,Mia\n",
     )
     .expect("writes");
     let ran = run(&user, &edit, &data, &out);
@@ -103,12 +104,13 @@ fn a_row_that_fails_is_named_and_the_others_come_out() {
     let report = ran.json();
     assert_eq!(
         (count(&report, "rows"), count(&report, "rows_failed")),
-        (5, 2)
+        (6, 3)
     );
     let failures = report["failures"].as_array().expect("an array");
     for (failure, (row, field)) in failures.iter().zip([
         (4, "/timeline/tracks/0/clips/0/opacity"),
         (5, "/timeline/tracks/1/clips/0/asset/src"),
+        (6, "2 fields: expected 4"),
     ]) {
         assert_eq!(failure["row"], row, "{failures:?}");
         let reason = failure["reason"].as_str().expect("a reason");
