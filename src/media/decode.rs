@@ -6,7 +6,7 @@ use gst::prelude::*;
 use gst_video::prelude::*;
 
 use crate::media::pipeline::{Pipeline, Pulled};
-use crate::media::{Frame, KeyFrames, MediaError, PlaneLayout};
+use crate::media::{Frame, KeyFrames, MediaError, Pixels, PlaneLayout};
 use crate::time::Time;
 
 /// Nearer than this nobody asks where the key frames are.
@@ -205,25 +205,22 @@ fn copy(mapped: &gst_video::VideoFrame<gst_video::video_frame::Readable>) -> Fra
         width: mapped.width() as usize & !1,
         height: mapped.height() as usize & !1,
     };
-    let mut frame = Frame {
-        layout,
-        data: Vec::with_capacity(layout.bytes()),
-    };
-    for plane in 0..3usize {
-        let (width, height, stride) = frame.plane_size(plane);
-        let from = mapped.plane_data(plane as u32).unwrap_or_default();
-        let from_stride = mapped.plane_stride()[plane].unsigned_abs() as usize;
-        if from_stride == stride && from.len() >= stride * height {
-            frame.data.extend_from_slice(&from[..stride * height]);
-            continue;
+    let data = Pixels::new(layout.bytes(), |data| {
+        for plane in 0..3usize {
+            let (width, height, stride) = layout.plane_size(plane);
+            let from = mapped.plane_data(plane as u32).unwrap_or_default();
+            let from_stride = mapped.plane_stride()[plane].unsigned_abs() as usize;
+            if from_stride == stride && from.len() >= stride * height {
+                data.extend_from_slice(&from[..stride * height]);
+                continue;
+            }
+            for row in from.chunks(from_stride.max(1)).take(height) {
+                let row = &row[..width.min(row.len())];
+                data.extend_from_slice(row);
+                data.resize(data.len() + stride - row.len(), 0);
+            }
         }
-        for row in from.chunks(from_stride.max(1)).take(height) {
-            frame.data.extend_from_slice(&row[..width.min(row.len())]);
-            frame
-                .data
-                .resize(frame.data.len() + stride - width.min(row.len()), 0);
-        }
-    }
-    frame.data.resize(layout.bytes(), 128);
-    frame
+        data.resize(layout.bytes(), 128);
+    });
+    Frame { layout, data }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::media::pipeline::{Pipeline, Pulled};
-use crate::media::{Frame, MediaError};
+use crate::media::{Frame, MediaError, PlaneLayout};
 use crate::profile::VideoProfile;
 
 /// Frames that wait to be encoded.
@@ -84,9 +84,11 @@ impl VideoEncoder {
             rate,
             quality,
         } = profile;
-        let frame_bytes = Frame::filled(*width, *height, [16, 128, 128])
-            .layout
-            .bytes();
+        let frame_bytes = PlaneLayout {
+            width: *width as usize,
+            height: *height as usize,
+        }
+        .bytes();
         // The buffer model bounds the size of
         // any second without carrying state from chunk to chunk.
         let description = format!(

@@ -1,5 +1,7 @@
 //! A picture in memory: planar Y'CbCr 4:2:0, BT.709, limited range.
 
+use crate::media::Pixels;
+
 /// How the three planes lie in one allocation: GStreamer's layout of I420, so
 /// that a frame goes to the encoder without a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,18 @@ impl PlaneLayout {
         self.chroma_stride() * self.height.div_ceil(2)
     }
 
+    /// Width, height and stride of plane 0, 1 or 2.
+    pub const fn plane_size(self, plane: usize) -> (usize, usize, usize) {
+        match plane {
+            0 => (self.width, self.height, self.luma_stride()),
+            _ => (
+                self.width.div_ceil(2),
+                self.height.div_ceil(2),
+                self.chroma_stride(),
+            ),
+        }
+    }
+
     /// Bytes of a whole frame.
     pub const fn bytes(self) -> usize {
         self.luma_bytes() + 2 * self.chroma_bytes()
@@ -41,7 +55,7 @@ pub struct Frame {
     /// How the planes lie in `data`.
     pub layout: PlaneLayout,
     /// Y', then Cb, then Cr.
-    pub data: Vec<u8>,
+    pub data: Pixels,
 }
 
 impl Frame {
@@ -51,10 +65,11 @@ impl Frame {
             width: width as usize,
             height: height as usize,
         };
-        let mut data = Vec::with_capacity(layout.bytes());
-        data.resize(layout.luma_bytes(), y);
-        data.resize(layout.luma_bytes() + layout.chroma_bytes(), cb);
-        data.resize(layout.bytes(), cr);
+        let data = Pixels::new(layout.bytes(), |data| {
+            data.resize(layout.luma_bytes(), y);
+            data.resize(layout.luma_bytes() + layout.chroma_bytes(), cb);
+            data.resize(layout.bytes(), cr);
+        });
         Self { layout, data }
     }
 
@@ -74,15 +89,7 @@ impl Frame {
 
     /// Width, height and stride of plane 0, 1 or 2.
     pub const fn plane_size(&self, plane: usize) -> (usize, usize, usize) {
-        let layout = self.layout;
-        match plane {
-            0 => (layout.width, layout.height, layout.luma_stride()),
-            _ => (
-                layout.width.div_ceil(2),
-                layout.height.div_ceil(2),
-                layout.chroma_stride(),
-            ),
-        }
+        self.layout.plane_size(plane)
     }
 }
 

@@ -14,6 +14,7 @@ mod keyframes;
 mod library;
 mod pcm;
 mod pipeline;
+mod pixels;
 mod probe;
 
 pub use aac::{AacEncoder, aac_config};
@@ -25,6 +26,7 @@ pub use keyframes::KeyFrames;
 pub use library::{AssetLibrary, LibraryError};
 pub use pcm::{Pcm, PcmStore};
 pub use pipeline::{load_elements, missing_elements};
+pub use pixels::Pixels;
 pub use probe::{ProbeError, probe};
 
 use std::sync::OnceLock;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::chunk::{ChunkSpec, Part, VideoSpec};
-use crate::media::{EncodedFrame, Frame, Pace, VideoEncoder};
+use crate::media::{EncodedFrame, Frame, Pace, PlaneLayout, VideoEncoder};
 use crate::profile::REORDER_FRAMES;
 use crate::render::base::{Base, Lead, Role};
 use crate::render::compose::Composer;
@@ -61,9 +61,11 @@ impl Renderer {
             layers: spec.layers[..count].to_vec(),
             ..spec.clone()
         };
-        let frame_bytes = Frame::filled(spec.profile.width, spec.profile.height, [0; 3])
-            .data
-            .len();
+        let frame_bytes = PlaneLayout {
+            width: spec.profile.width as usize,
+            height: spec.profile.height as usize,
+        }
+        .bytes();
         match self
             .bases
             .join(ChunkSpec::Video(base).key(), spec.frames, frame_bytes)
