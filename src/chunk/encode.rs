@@ -311,10 +311,10 @@ mod tests {
             AudioProfile::default().init_key().to_string(),
         ];
         insta::assert_snapshot!(keys.join("\n"), @r"
-        a0df47401e446da39520d9e62463ccf2239c5f3aa737600d1e7ad4da7faabae6
-        e5efd6fc99e266f50d11dca80dc9485efbd612cf74c7568036e2eb18f5e14487
-        1446974dd79c3f7d6f0213a9082177259bfdd93610360f670d939076e15576a4
-        ab4b4835d4c27ea612b858e444dafe8ebf1cbe155fb5f12acf4e7c84f4176ea1
+        952c5e6605a0a0644db86721217137cd1d513aa85762c1e25acab93630805419
+        afe3ee9accf1ea3a662ad1cc4bf9a3e5890d9d398b75977af548ddbd149b1963
+        24b1f5bbeec51efdc3ba0aa2c34e744a639d15fd1b2d362c9c80df91b5c50887
+        79b563856c2010ffe2256922e9d7dd006a51eea995e51150d34edec5ced19f3e
         ");
     }
 

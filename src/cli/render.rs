@@ -182,6 +182,6 @@ mod tests {
         assert_eq!(dealt(vec![0, 1, 2, 3, 4], 2), [0, 3, 1, 4, 2]);
         assert_eq!(dealt(vec![0, 1, 2], 1), [0, 1, 2]);
         assert_eq!(dealt(vec![0, 1], 4), [0, 1]);
-        assert_eq!(dealt(Vec::<u8>::new(), 2), []);
+        assert!(dealt(Vec::<u8>::new(), 2).is_empty());
     }
 }

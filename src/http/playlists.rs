@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout_at;
 
@@ -16,7 +16,7 @@ use crate::publish::live::{segment_uri, snapshot};
 use crate::publish::playlists::{self, PlaylistError, TrackKind, video_clock};
 use crate::publish::{Video, VideoStatus};
 
-/// How long the first request for a growing playlist waits for a segment.
+/// How long the first request for a growing playlist waits for its segments.
 const FIRST_SEGMENT_WAIT: Duration = Duration::from_secs(20);
 
 /// Target durations after which a blocking request is given up
@@ -66,6 +66,7 @@ pub(super) async fn media(
     State(state): State<AppState>,
     Path((id, folder, file)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let video = find(&state, &id)?;
     let kind = match file.as_str() {
@@ -79,7 +80,7 @@ pub(super) async fn media(
     };
     match folder.as_str() {
         "index" => vod(&video, kind),
-        "live" => live(&video, kind, &query.unwrap_or_default()).await,
+        "live" => live(&video, kind, &query.unwrap_or_default(), least(&headers)).await,
         _ => Err(ApiError::NotFound(format!(
             "no playlists {folder:?}: expected live or index"
         ))),
@@ -106,9 +107,27 @@ fn vod(video: &Video, kind: TrackKind) -> Result<Response, ApiError> {
     Ok((headers, playlist.to_text()).into_response())
 }
 
+/// How many segments the player wants to see in its first playlist.
+///
+/// GStreamer's hlsdemux2 1.22, when it reads a playlist again, looks for the
+/// segments that it knows from the last down to the second: with one alone it
+/// finds none, takes the stream for another one and starts over.
+fn least(headers: &HeaderMap) -> usize {
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    match agent {
+        Some(agent) if agent.starts_with(b"GStreamer") => 2,
+        _ => 1,
+    }
+}
+
 /// Answers at once, or when what was asked for is there. A plain request waits
-/// for the first segment: players want one.
-async fn live(video: &Arc<Video>, kind: TrackKind, query: &str) -> Result<Response, ApiError> {
+/// for the first segments: players want some.
+async fn live(
+    video: &Arc<Video>,
+    kind: TrackKind,
+    query: &str,
+    least: usize,
+) -> Result<Response, ApiError> {
     let directives = DeliveryDirectives::parse(query)
         .map_err(|error| ApiError::field("query", error.to_string(), ""))?;
     video.start();
@@ -123,13 +142,13 @@ async fn live(video: &Arc<Video>, kind: TrackKind, query: &str) -> Result<Respon
     loop {
         changes.mark_unchanged();
         let playlist = now(video, kind).map_err(internal)?;
-        let empty = playlist.segments.is_empty() && !playlist.ended;
+        let early = playlist.segments.len() < least && !playlist.ended;
         match decide(&playlist, directives) {
             Reload::BadRequest(error) => {
                 return Err(ApiError::field("query", error.to_string(), ""));
             }
-            Reload::Full if !empty => return Ok(answer(&playlist, blocking)),
-            Reload::Delta if !empty => {
+            Reload::Full if !early => return Ok(answer(&playlist, blocking)),
+            Reload::Delta if !early => {
                 return Ok(answer(&playlist.delta().unwrap_or(playlist), blocking));
             }
             Reload::Full | Reload::Delta | Reload::Wait => {}

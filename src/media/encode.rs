@@ -200,3 +200,31 @@ impl VideoEncoder {
         Ok(frame)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Quality;
+    use crate::time::FrameRate;
+
+    #[test]
+    fn one_decoder_configuration_serves_both_paces() {
+        let profile = VideoProfile {
+            width: 640,
+            height: 360,
+            rate: FrameRate::new(30, 1).expect("supported"),
+            quality: Quality::Medium,
+        };
+        let [steady, hasty] = [Pace::Steady, Pace::Hasty].map(|pace| {
+            let mut encoder = VideoEncoder::new(&profile, pace).expect("an encoder");
+            for luma in 0..20 {
+                let frame = Frame::filled(640, 360, [luma * 10, 128, 128]);
+                encoder.push(frame).expect("takes frames");
+            }
+            encoder.finish().expect("ends");
+            while encoder.next_frame().expect("gives frames").is_some() {}
+            encoder.config().cloned().expect("known by now")
+        });
+        assert_eq!(steady, hasty);
+    }
+}

@@ -113,8 +113,8 @@ fn greeting(text: &str) -> Timeline {
 #[test]
 fn schemes_cut_where_they_say() {
     for (scheme, expected) in [
-        (Scheme::Scenes, vec![0, 15, 30, 90, 150, 180, 240, 300]),
-        (Scheme::Objects, vec![0, 15, 30, 90, 150, 203, 255, 308]),
+        (Scheme::Scenes, vec![0, 10, 30, 90, 150, 180, 240, 300]),
+        (Scheme::Objects, vec![0, 10, 30, 90, 150, 203, 255, 308]),
         (Scheme::Fixed, vec![0, 60, 120, 180, 240, 300]),
     ] {
         assert_eq!(cuts(&greeting("x"), scheme), expected, "{scheme:?}");

@@ -418,6 +418,29 @@ fn a_server_that_is_told_to_end_while_it_renders_keeps_what_is_rendered() {
 }
 
 #[test]
+fn a_video_rendered_on_demand_tells_which_chunks_are_there() {
+    let server = Server::start();
+    let video = server.publish(&json!({"edit": small_edit(3, "#abcdee"), "render": "on_demand"}));
+    assert_eq!(text(&video, "status"), "on_demand");
+    assert_eq!(video["chunks_hit"], 0, "{video}");
+    let chunk = &video["chunks"][0];
+    let uri = format!("/c/{}/0.m4s", text(chunk, "key"));
+    assert_eq!(server.get(&uri).status, 200);
+    let own = text(&video["urls"], "self");
+    let one = server.get(own).json();
+    assert_eq!(text(&one, "status"), "on_demand");
+    assert_eq!(
+        (&one["chunks_hit"], &one["chunks"][0]["state"]),
+        (&json!(1), &json!("hit"))
+    );
+    // The whole of it has everything rendered.
+    assert_eq!(server.get(text(&video["urls"], "mp4")).status, 200);
+    let all = server.get(own).json();
+    assert_eq!(text(&all, "status"), "done");
+    assert_eq!(all["chunks_hit"], all["chunks_total"]);
+}
+
+#[test]
 fn many_who_ask_for_a_chunk_at_once_share_one_render() {
     let server = Server::start();
     let video = server.publish(&json!({"edit": small_edit(3, "#abcdef"), "render": "on_demand"}));
