@@ -33,7 +33,7 @@ enum Source {
     Footage {
         asset: Digest,
         from: Time,
-        decoder: VideoDecoder,
+        decoder: Box<VideoDecoder>,
     },
     Still(Arc<Picture>),
     Text(Option<Text>),
@@ -195,7 +195,7 @@ impl<'a> Composer<'a> {
     pub fn finish(self) {
         for prepared in self.layers.into_iter().flatten() {
             if let Source::Footage { asset, decoder, .. } = prepared.source {
-                self.renderer.decoders.give_back(asset, decoder);
+                self.renderer.decoders.give_back(asset, *decoder);
             }
         }
     }
@@ -220,7 +220,7 @@ fn prepare(renderer: &Renderer, layer: &Layer) -> Result<Source, RenderError> {
             Ok(Source::Footage {
                 asset: *asset,
                 from: *from,
-                decoder,
+                decoder: Box::new(decoder),
             })
         }
         LayerContent::Still { asset } => {
