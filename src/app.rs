@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::cache::{CacheConfig, FragmentCache};
 use crate::delivery::{Delivery, Planner};
 use crate::media::{AssetLibrary, PcmStore};
+use crate::policy::PolicyKind;
 use crate::raster::{FontCatalogue, Rasteriser, probe_picture};
 use crate::render::{RenderPool, Renderer};
 use crate::store::{ChunkStore, RecoveryReport, StoreConfig};
@@ -30,6 +31,12 @@ pub struct EngineConfig {
     pub data_dir: PathBuf,
     /// Render threads; as many as there are cores when `None`.
     pub threads: Option<NonZeroUsize>,
+    /// The most bytes of chunks on disk; `None` for what the store had last.
+    pub disk_bytes: Option<u64>,
+    /// Bytes of the disk that are left free.
+    pub min_free_bytes: u64,
+    /// Which chunks go when they do not all fit.
+    pub eviction: PolicyKind,
     /// Memory for complete chunks, in bytes.
     pub chunk_memory: u64,
 }
@@ -49,7 +56,12 @@ impl Engine {
     /// Opens the store and starts the render threads.
     pub fn open(config: &EngineConfig) -> Result<Self> {
         crate::media::init()?;
-        let (store, recovery) = ChunkStore::open(StoreConfig::new(config.data_dir.join("chunks")))?;
+        let (store, recovery) = ChunkStore::open(StoreConfig {
+            max_bytes: config.disk_bytes,
+            min_free_bytes: config.min_free_bytes,
+            policy: config.eviction,
+            ..StoreConfig::new(config.data_dir.join("chunks"))
+        })?;
         let pcm = PcmStore::open(&config.data_dir.join("sound"))?;
         let planner = planner(&config.assets, &config.more_assets)?;
         let rasteriser = Arc::clone(planner.rasteriser());

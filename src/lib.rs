@@ -7,6 +7,7 @@
 //! - [`template`] → [`timeline`] ← [`partition`], [`chunk`]; [`profile`]: from
 //!   an Edit and one person's data to the chunks that their video is made of.
 //!   [`cmaf`], [`playlist`]: what players read. Pure.
+//! - [`policy`]: what to keep when not all can be. Pure.
 //! - [`store`] ← [`cache`]: chunks on disk, in memory and on their way.
 //! - [`media`], [`raster`] → [`render`]: files to pixels and samples, and those
 //!   to chunks. Only with the feature `media`.
@@ -19,6 +20,7 @@ pub mod chunk;
 pub mod cmaf;
 pub mod partition;
 pub mod playlist;
+pub mod policy;
 pub mod profile;
 pub mod template;
 pub mod timeline;

@@ -111,7 +111,7 @@ impl FragmentCache {
         let shared = &self.0;
         // Most requests end here; what is complete stays so, so no lock is needed to tell.
         if let Some(chunk) = shared.memory.get(&key) {
-            return Ok(shared.hit_memory(chunk));
+            return Ok(shared.hit_memory(&key, chunk));
         }
         let mut led = None;
         let boarded = shared.flight.board(
@@ -125,10 +125,10 @@ impl FragmentCache {
             },
         );
         match boarded {
-            Boarded::Ready(chunk) => Ok(shared.hit_memory(chunk)),
+            Boarded::Ready(chunk) => Ok(shared.hit_memory(&key, chunk)),
             Boarded::Joined(fragment) => Ok(match fragment.complete() {
                 // Only its way to the disk is not over.
-                Some(chunk) => shared.hit_memory(chunk),
+                Some(chunk) => shared.hit_memory(&key, chunk),
                 None => {
                     shared.counters.coalesced.add(1);
                     Access {
@@ -165,7 +165,7 @@ impl FragmentCache {
             .get(key)
             .or_else(|| shared.flight.find(key)?.complete());
         if let Some(chunk) = in_memory {
-            shared.hit_memory(chunk.clone());
+            shared.hit_memory(key, chunk.clone());
             return Ok(Some(chunk));
         }
         let (store, wanted) = (shared.store.clone(), *key);
@@ -279,7 +279,8 @@ impl Shared {
         None
     }
 
-    fn hit_memory(&self, chunk: Arc<CompleteChunk>) -> Access {
+    fn hit_memory(&self, key: &ChunkKey, chunk: Arc<CompleteChunk>) -> Access {
+        self.store.note_use(key);
         self.counters.hits_memory.add(1);
         self.counters.bytes_memory.add(chunk.meta.bytes());
         Access {

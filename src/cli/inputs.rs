@@ -13,6 +13,7 @@ use crate::cache::CacheConfig;
 use crate::cli::BadInput;
 use crate::delivery::{Plan, PlanError, Planner};
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, Scheme};
+use crate::policy::PolicyKind;
 use crate::template::merge::Data;
 use crate::time::Time;
 
@@ -51,6 +52,23 @@ pub(super) struct FolderArgs {
     )]
     pub data_dir: PathBuf,
 
+    /// The most that chunks take on disk, as 500MB or 2GiB [default: what they might last, else 16GiB]
+    #[arg(long, value_name = "SIZE", env = "LOOMCAST_CACHE_SIZE", value_parser = size)]
+    pub cache_size: Option<u64>,
+
+    /// What is left free on that disk
+    #[arg(long, value_name = "SIZE", env = "LOOMCAST_KEEP_FREE", value_parser = size, default_value = "1GiB")]
+    pub keep_free: u64,
+
+    /// Which chunks go when they do not all fit: gdsf (what saves the least per byte), lru or s3-fifo
+    #[arg(
+        long,
+        value_name = "POLICY",
+        env = "LOOMCAST_EVICTION",
+        default_value_t
+    )]
+    pub eviction: PolicyKind,
+
     /// Render threads [default: as many as cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
@@ -68,9 +86,19 @@ impl FolderArgs {
             more_assets: beside.into_iter().collect(),
             data_dir: self.data_dir.clone(),
             threads: self.threads,
+            disk_bytes: self.cache_size,
+            min_free_bytes: self.keep_free,
+            eviction: self.eviction,
             chunk_memory: CacheConfig::default().ram_bytes,
         }
     }
+}
+
+/// A number of bytes, with a unit if one is given.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let size = text.parse::<bytesize::ByteSize>();
+    size.map(|size| size.0)
+        .map_err(|error| format!("{error}: expected bytes, as 500MB or 2GiB"))
 }
 
 /// How to cut.

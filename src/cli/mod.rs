@@ -1,6 +1,7 @@
 //! The command line.
 
 mod batch;
+mod cache;
 mod doctor;
 mod explain;
 mod inputs;
@@ -34,6 +35,8 @@ enum Command {
     Batch(batch::BatchArgs),
     /// Serve the API, the videos and the studio
     Serve(serve::ServeArgs),
+    /// Look after the store: stats, verify, gc
+    Cache(cache::CacheArgs),
     /// Tell what this machine lacks
     Doctor(doctor::DoctorArgs),
 }
@@ -58,6 +61,7 @@ pub fn run(args: Args) -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Batch(args) => batch::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Cache(args) => cache::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     match done {

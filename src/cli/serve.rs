@@ -13,6 +13,7 @@ use crate::cli::BadInput;
 use crate::cli::inputs::FolderArgs;
 use crate::http::{AppState, Shelf, serve};
 use crate::publish::Publisher;
+use crate::store::{ScrubPlan, Scrubber};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -54,6 +55,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
         let cache = engine.delivery.cache().clone();
+        let scrubber = Scrubber::start(cache.store().clone(), ScrubPlan::default())
+            .context("starting the scrub")?;
         let publisher = Publisher::new(engine.delivery);
         let state = AppState {
             planner: engine.planner,
@@ -68,6 +71,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         serve(listener, state, stopped).await?;
         // What is being rendered is kept.
         cache.drain().await;
+        drop(scrubber);
         Ok::<_, anyhow::Error>(())
     })?;
     Ok(ExitCode::SUCCESS)

@@ -32,7 +32,16 @@ pub(super) async fn stats(State(state): State<AppState>) -> Response {
     let store = delivery.cache().store().stats();
     let cache = delivery.cache().stats();
     let body = json!({
-        "store": {"chunks": store.chunks, "bytes": store.bytes},
+        "store": {
+            "chunks": store.chunks,
+            "bytes": store.bytes,
+            "disk_bytes": store.disk_bytes,
+            "max_bytes": store.max_bytes,
+            "evicted": store.evicted,
+            "refused": store.refused,
+            "corrupt": store.corrupt,
+            "lost": store.lost,
+        },
         "render": {"threads": threads, "busy": busy, "queued": queued},
         "cache": {
             "hits": cache.hits_memory + cache.hits_disk,

@@ -15,14 +15,18 @@
 //!   then the file is deleted. What a crash leaves in between, the next
 //!   open mends and reports ([`RecoveryReport`]).
 //!
-//! The number of chunks is not bounded here: that is eviction, which stands on
-//! [`ChunkStore::stats`] and [`ChunkStore::remove`].
+//! - The chunks never take more than the bound, and leave free what is to be left
+//!   free: what the policy lets go is deleted before what it goes for is written.
 
 mod error;
 mod index;
 mod payload;
+mod put;
 mod record;
 mod recover;
+mod room;
+mod scrub;
+mod scrubber;
 #[cfg(test)]
 mod tests;
 
@@ -37,11 +41,16 @@ use bytes::Bytes;
 pub use error::StoreError;
 pub use index::IndexError;
 pub use recover::RecoveryReport;
+pub use room::Pin;
+pub use scrub::ScrubReport;
+pub use scrubber::{ScrubPlan, Scrubber};
 
 use crate::chunk::{ChunkKey, ChunkMeta, Part};
 use crate::digest::Digest;
+use crate::policy::PolicyKind;
 use index::{Index, Row};
 use payload::{Payloads, Reading};
+use room::Room;
 
 /// The largest chunk: about 2 s at 128 Mbit/s or 10 s at 25 Mbit/s. Bounds the
 /// buffer of one read.
@@ -60,6 +69,16 @@ pub const MAX_SMALL_NAME: usize = 256;
 /// practice, and at most 128 MiB of index.
 pub const MAX_SMALL_VALUES: u64 = 16 * 1024;
 
+/// What a store may take unless it is told otherwise: 16 GiB, some ten hours of
+/// 720p.
+pub const DEFAULT_MAX_BYTES: u64 = 16 << 30;
+
+/// What a store leaves free unless it is told otherwise: 1 GiB.
+pub const DEFAULT_MIN_FREE_BYTES: u64 = 1 << 30;
+
+/// The small value that remembers the bound, as 8 bytes, little-endian.
+const MAX_BYTES_NAME: &str = "store/max-bytes";
+
 /// Locks that keep two writers of one key apart; more than there are disks' worth
 /// of concurrent puts, so that strangers rarely meet.
 const STRIPES: usize = 64;
@@ -71,6 +90,13 @@ pub struct StoreConfig {
     pub dir: PathBuf,
     /// Memory for the index's pages.
     pub index_cache_bytes: u64,
+    /// The most bytes that all chunks together take on disk; `None` for what the
+    /// store was opened with last, [`DEFAULT_MAX_BYTES`] at first.
+    pub max_bytes: Option<u64>,
+    /// Bytes of the file system that are left free.
+    pub min_free_bytes: u64,
+    /// Decides which chunks go when they do not all fit.
+    pub policy: PolicyKind,
 }
 
 impl StoreConfig {
@@ -79,6 +105,9 @@ impl StoreConfig {
         Self {
             dir: dir.into(),
             index_cache_bytes: 32 * 1024 * 1024,
+            max_bytes: None,
+            min_free_bytes: DEFAULT_MIN_FREE_BYTES,
+            policy: PolicyKind::default(),
         }
     }
 }
@@ -120,6 +149,25 @@ pub struct StoreStats {
     pub corrupt: u64,
     /// Chunks whose file was gone when read.
     pub lost: u64,
+    /// Bytes that the chunks take on disk, in whole blocks.
+    pub disk_bytes: u64,
+    /// The most that they may take.
+    pub max_bytes: u64,
+    /// Chunks that were let go for others since the start.
+    pub evicted: u64,
+    /// Chunks that were not kept since the start: the policy did not want them,
+    /// or there was no room for them.
+    pub refused: u64,
+}
+
+/// What became of a chunk that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is durable.
+    Kept,
+    /// It is not kept: the policy does not want it, or all that could go for it
+    /// is pinned.
+    Refused,
 }
 
 /// A handle on an open store; clones share it, and the last one closes it.
@@ -131,6 +179,8 @@ struct Shared {
     // Dropped before the lock, so that whoever gets the lock finds the index closed.
     index: Index,
     payloads: Payloads,
+    room: Room,
+    max_bytes: u64,
     stripes: [Mutex<()>; STRIPES],
     small: Mutex<()>,
     counts: Counts,
@@ -144,6 +194,8 @@ struct Counts {
     small_values: AtomicU64,
     corrupt: AtomicU64,
     lost: AtomicU64,
+    evicted: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl ChunkStore {
@@ -159,7 +211,12 @@ impl ChunkStore {
         let small_values = index
             .count_small()
             .map_err(|error| StoreError::index(&dir, error))?;
-        let store = Self(Arc::new(Shared {
+        let max_bytes = bound(&index, config.max_bytes)
+            .map_err(|error| StoreError::index(&dir.join("index"), error))?;
+        let room = Room::new(config.policy, max_bytes, &dir, config.min_free_bytes);
+        let shared = Shared {
+            room,
+            max_bytes,
             counts: Counts {
                 chunks: report.chunks.into(),
                 bytes: report.bytes.into(),
@@ -172,8 +229,9 @@ impl ChunkStore {
             stripes: std::array::from_fn(|_| Mutex::new(())),
             small: Mutex::new(()),
             _lock: lock,
-        }));
-        Ok((store, report))
+        };
+        shared.settle_in(&mut report)?;
+        Ok((Self(Arc::new(shared)), report))
     }
 
     /// The store's folder.
@@ -183,6 +241,15 @@ impl ChunkStore {
 
     /// Looks for a chunk and reads it.
     pub fn get(&self, key: &ChunkKey) -> Result<Lookup, StoreError> {
+        let found = self.read(key)?;
+        if let Lookup::Hit(_) = found {
+            self.0.room.request(key);
+        }
+        Ok(found)
+    }
+
+    /// The same, but it counts as no request.
+    fn read(&self, key: &ChunkKey) -> Result<Lookup, StoreError> {
         let shared = &*self.0;
         let Some(row) = shared.row(key)? else {
             return Ok(Lookup::Miss);
@@ -193,41 +260,27 @@ impl ChunkStore {
         }
     }
 
+    /// Notes that the chunk was served from elsewhere: what is always in memory
+    /// is not to go from the disk as if nobody wanted it. Never waits.
+    pub fn note_use(&self, key: &ChunkKey) {
+        self.0.room.request_lightly(key);
+    }
+
+    /// Spares the chunk from eviction as long as the pin lives.
+    pub fn pin(&self, key: &ChunkKey) -> Pin {
+        self.0.room.pin(key)
+    }
+
     /// Whether the index has the chunk. Its file is not looked at.
     pub fn contains(&self, key: &ChunkKey) -> Result<bool, StoreError> {
         Ok(self.0.row(key)?.is_some())
     }
 
-    /// Stores a chunk, durably, or nothing. A key that is there keeps what it has.
-    pub fn put(&self, key: &ChunkKey, meta: &ChunkMeta, parts: &[Part]) -> Result<(), StoreError> {
+    /// Stores a chunk, durably, or nothing; others may go for it. A key that is
+    /// there keeps what it has.
+    pub fn put(&self, key: &ChunkKey, meta: &ChunkMeta, parts: &[Part]) -> Result<Put, StoreError> {
         check(meta, parts)?;
-        let shared = &*self.0;
-        let _writing = shared.writing(key);
-        if let Some(row) = shared.row(key)? {
-            if shared.payloads.stands(&row) {
-                return Ok(());
-            }
-            shared.forget(key, &row)?;
-        }
-        let written = shared.payloads.write(key, meta, parts, now())?;
-        let row = shared.payloads.name(written)?;
-        let entered = shared
-            .index
-            .insert(key, &row)
-            .and_then(|()| shared.index.flush());
-        if let Err(error) = entered {
-            // Without a row the file is nobody's; should this fail too, the next start finds it.
-            if let Ok(Some(aside)) = shared.payloads.set_aside(&row.file) {
-                let _ = fs::remove_file(aside);
-            }
-            return Err(shared.index_error(error));
-        }
-        shared.counts.chunks.fetch_add(1, Ordering::Relaxed);
-        shared
-            .counts
-            .bytes
-            .fetch_add(Payloads::file_len(&row.record), Ordering::Relaxed);
-        Ok(())
+        self.0.put(key, meta, parts)
     }
 
     /// Removes a chunk, durably; says whether it was there.
@@ -282,6 +335,10 @@ impl ChunkStore {
             small_values: counts.small_values.load(Ordering::Relaxed),
             corrupt: counts.corrupt.load(Ordering::Relaxed),
             lost: counts.lost.load(Ordering::Relaxed),
+            disk_bytes: self.0.room.bytes(),
+            max_bytes: self.0.max_bytes,
+            evicted: counts.evicted.load(Ordering::Relaxed),
+            refused: counts.refused.load(Ordering::Relaxed),
         }
     }
 }
@@ -301,42 +358,19 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// A read went wrong: looks again with writers of this key kept out (it may
-    /// have been removed or replaced meanwhile) and removes what is really bad.
-    fn settle(&self, key: &ChunkKey) -> Result<Lookup, StoreError> {
-        let _writing = self.writing(key);
-        let Some(row) = self.row(key)? else {
-            return Ok(Lookup::Miss);
-        };
-        let (found, count) = match self.payloads.read(key, &row)? {
-            Reading::Whole(chunk) => return Ok(Lookup::Hit(chunk)),
-            Reading::Damaged => (Lookup::Corrupt, &self.counts.corrupt),
-            Reading::Gone => (Lookup::Lost, &self.counts.lost),
-        };
-        let path = self.payloads.path_of(&row.file);
-        tracing::warn!(%key, path = %path.display(), "a stored chunk is damaged or gone: removed");
-        count.fetch_add(1, Ordering::Relaxed);
-        self.forget(key, &row)?;
-        Ok(found)
+/// The bound that is wanted, or else the one remembered: a command that is not
+/// told of a large store's bound must not empty it down to the usual one.
+fn bound(index: &Index, wanted: Option<u64>) -> Result<u64, IndexError> {
+    let remembered = index.get_small(MAX_BYTES_NAME)?;
+    let remembered =
+        remembered.and_then(|value| Some(u64::from_le_bytes(value.as_ref().try_into().ok()?)));
+    if let Some(bytes) = wanted.filter(|bytes| remembered != Some(*bytes)) {
+        index.put_small(MAX_BYTES_NAME, &bytes.to_le_bytes())?;
+        index.flush()?;
     }
-
-    /// Removes a chunk's file and row. The caller keeps other writers of the key out.
-    fn forget(&self, key: &ChunkKey, row: &Row) -> Result<(), StoreError> {
-        let aside = self.payloads.set_aside(&row.file)?;
-        self.index
-            .remove(key)
-            .and_then(|()| self.index.flush())
-            .map_err(|error| self.index_error(error))?;
-        self.counts.chunks.fetch_sub(1, Ordering::Relaxed);
-        self.counts
-            .bytes
-            .fetch_sub(Payloads::file_len(&row.record), Ordering::Relaxed);
-        if let Some(aside) = aside {
-            fs::remove_file(&aside).map_err(|error| StoreError::io("delete", &aside, error))?;
-        }
-        Ok(())
-    }
+    Ok(wanted.or(remembered).unwrap_or(DEFAULT_MAX_BYTES))
 }
 
 /// Takes the folder for this handle; the system lets go of it when the file closes.

@@ -95,8 +95,8 @@ impl Payloads {
     }
 
     /// Length of the file of `record`.
-    pub fn file_len(record: &Record) -> u64 {
-        record.meta.bytes() + (KEY + record.encoded_len() + FOOTER) as u64
+    pub fn file_len(meta: &ChunkMeta) -> u64 {
+        meta.bytes() + (KEY + Record::len_for(meta) + FOOTER) as u64
     }
 
     /// Writes a chunk into a temp file and makes its bytes durable.
@@ -165,7 +165,7 @@ impl Payloads {
     /// Whether the file of `row` is there and has its length.
     pub fn stands(&self, row: &Row) -> bool {
         fs::metadata(self.path_of(&row.file))
-            .is_ok_and(|found| found.is_file() && found.len() == Self::file_len(&row.record))
+            .is_ok_and(|found| found.is_file() && found.len() == Self::file_len(&row.record.meta))
     }
 
     /// Reads the chunk of `key` in one read and verifies every byte; the parts
@@ -178,7 +178,7 @@ impl Payloads {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Reading::Gone),
             Err(error) => return Err(failed(error)),
         };
-        let expected = Self::file_len(&row.record);
+        let expected = Self::file_len(&row.record.meta);
         let found = file.metadata().map_err(failed)?;
         if found.is_file() && found.len() != expected {
             return Ok(Reading::Damaged);
@@ -242,7 +242,7 @@ pub(super) fn read_trailer(path: &Path) -> Result<Option<(ChunkKey, Record)>, St
     file.seek(SeekFrom::Start(len - tail_len)).map_err(failed)?;
     let mut tail = Vec::with_capacity(tail_len as usize);
     file.take(tail_len).read_to_end(&mut tail).map_err(failed)?;
-    Ok(parse_trailer(&tail).filter(|(_, record)| Payloads::file_len(record) == len))
+    Ok(parse_trailer(&tail).filter(|(_, record)| Payloads::file_len(&record.meta) == len))
 }
 
 fn trailer(key: &ChunkKey, record: &Record) -> Vec<u8> {
@@ -314,7 +314,7 @@ mod tests {
         let mut file = b"abc".to_vec();
         file.extend(trailer(&key, &record()));
         assert_eq!(parse_trailer(&file), Some((key, record())));
-        assert_eq!(file.len() as u64, Payloads::file_len(&record()));
+        assert_eq!(file.len() as u64, Payloads::file_len(&record().meta));
     }
 
     #[test]

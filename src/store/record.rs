@@ -54,7 +54,12 @@ impl Record {
 
     /// Length of the encoding in bytes.
     pub fn encoded_len(&self) -> usize {
-        FIXED + self.meta.parts.len() * PER_PART
+        Self::len_for(&self.meta)
+    }
+
+    /// Length of the encoding of a record about this chunk.
+    pub fn len_for(meta: &ChunkMeta) -> usize {
+        FIXED + meta.parts.len() * PER_PART
     }
 
     /// Reads a record that is exactly `bytes`; `None` if that is not one.

@@ -40,6 +40,8 @@ pub struct RecoveryReport {
     pub orphans_removed: u64,
     /// Rows without a (whole) file, or unreadable, dropped.
     pub rows_dropped: u64,
+    /// Chunks let go because the store may take less than they took.
+    pub evicted: u64,
     /// Chunks there are now.
     pub chunks: u64,
     /// Bytes of the payload files there are now.
@@ -95,7 +97,7 @@ pub(super) fn recover(
     let mut expected: HashMap<Digest, (ChunkKey, u64)> = HashMap::new();
     report.rows_dropped = index
         .sift(|key, row| {
-            expected.insert(row.file, (key, Payloads::file_len(&row.record)));
+            expected.insert(row.file, (key, Payloads::file_len(&row.record.meta)));
         })
         .map_err(failed)?;
 
@@ -132,7 +134,7 @@ pub(super) fn recover(
         match described {
             Some((key, record)) if index.get(&key).map_err(failed)?.is_none() => {
                 report.chunks += 1;
-                report.bytes += Payloads::file_len(&record);
+                report.bytes += Payloads::file_len(&record.meta);
                 report.files_adopted += 1;
                 index.insert(&key, &Row { file, record }).map_err(failed)?;
             }

@@ -11,6 +11,7 @@ use super::*;
 use crate::chunk::PartMeta;
 
 const CHILD_DIR: &str = "LOOMCAST_STORE_CHILD_DIR";
+const CHILD_BOUND: &str = "LOOMCAST_STORE_CHILD_BOUND";
 
 fn key(seed: u64) -> ChunkKey {
     ChunkKey::new(Digest::of(&seed.to_le_bytes()))
@@ -288,6 +289,7 @@ fn a_start_mends_what_a_cut_put_or_removal_left() {
 
     let (store, report) = open(&dir);
     let expected = RecoveryReport {
+        evicted: 0,
         index_rebuilt: false,
         temp_files_removed: 2,
         files_adopted: 1,
@@ -474,6 +476,12 @@ fn an_unreadable_file_is_an_error_and_removes_nothing() {
     assert!(store.contains(&key(1)).unwrap());
 }
 
+/// How often the victim dies: `LOOMCAST_KILLS` for as often as one likes.
+fn rounds() -> u64 {
+    let asked = env::var("LOOMCAST_KILLS").ok();
+    asked.and_then(|rounds| rounds.parse().ok()).unwrap_or(200)
+}
+
 /// Not a test: the victim of the next one. Puts and removes until it is killed
 /// and says on stdout what it was told is durable.
 #[test]
@@ -482,7 +490,12 @@ fn victim() {
     let Some(dir) = env::var_os(CHILD_DIR) else {
         return;
     };
-    let (store, report) = ChunkStore::open(StoreConfig::new(dir)).unwrap();
+    let bound = env::var(CHILD_BOUND).ok();
+    let (store, report) = ChunkStore::open(StoreConfig {
+        max_bytes: bound.and_then(|bytes| bytes.parse().ok()),
+        ..StoreConfig::new(dir)
+    })
+    .unwrap();
     let start = 1000 * (report.chunks + 1 + u64::from(std::process::id()) * 1000);
     thread::scope(|scope| {
         for worker in 0..2 {
@@ -505,25 +518,32 @@ fn victim() {
     });
 }
 
+fn spawn_victim(dir: &TempDir, bound: Option<u64>) -> std::process::Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args([
+            "--exact",
+            "store::tests::victim",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(CHILD_DIR, dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    if let Some(bytes) = bound {
+        command.env(CHILD_BOUND, bytes.to_string());
+    }
+    command.spawn().unwrap()
+}
+
 #[test]
 fn whatever_was_acknowledged_survives_sudden_death() {
     let dir = TempDir::new().unwrap();
     // What each seed ever acknowledged is now: there, gone, or being removed when it died.
     let mut fate: HashMap<u64, &str> = HashMap::new();
     let mut small: Vec<u64> = Vec::new();
-    for round in 0..20_u64 {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "store::tests::victim",
-                "--ignored",
-                "--nocapture",
-            ])
-            .env(CHILD_DIR, dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+    for round in 0..rounds() {
+        let mut child = spawn_victim(&dir, None);
         // Dies after a different number of words each time, wherever it then happens to be.
         let words = 1 + (round * 7919) % 41;
         let mut heard = 0;
@@ -566,6 +586,36 @@ fn whatever_was_acknowledged_survives_sudden_death() {
             }
         }
         assert_tidy(&dir, &store);
+    }
+}
+
+#[test]
+fn a_store_killed_while_it_makes_room_is_whole_and_within_its_bound() {
+    const BOUND: u64 = 300 << 10;
+    let dir = TempDir::new().unwrap();
+    let mut durable = Vec::new();
+    for round in 0..rounds() / 5 {
+        let mut child = spawn_victim(&dir, Some(BOUND));
+        let words = durable.len() + 20 + (round as usize * 7919) % 101;
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let Ok(line) = line else { break };
+            let seed = line.strip_prefix("durable ").map(str::parse::<u64>);
+            if let Some(Ok(seed)) = seed {
+                durable.push(seed);
+            }
+            if durable.len() == words {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(on_disk(&dir) <= BOUND, "round {round}");
+        let (store, report) = open(&dir);
+        assert!(!report.index_rebuilt && report.evicted == 0, "{report:?}");
+        assert_tidy(&dir, &store);
+        for &seed in durable.iter().rev().take(100) {
+            let found = store.get(&key(seed)).unwrap();
+            assert!(matches!(found, Lookup::Hit(_) | Lookup::Miss), "{found:?}");
+        }
     }
 }
 
@@ -624,5 +674,205 @@ fn a_chunk_there_is_no_room_for_leaves_nothing_behind() {
     assert!(said.contains("refused "), "{said}");
     let (store, report) = open(&dir);
     assert_eq!((report.chunks, report.temp_files_removed), (2, 0));
+    assert_tidy(&dir, &store);
+}
+
+fn bounded(dir: &TempDir, max_bytes: u64, policy: PolicyKind) -> (ChunkStore, RecoveryReport) {
+    ChunkStore::open(StoreConfig {
+        max_bytes: Some(max_bytes),
+        policy,
+        ..StoreConfig::new(dir.path())
+    })
+    .unwrap()
+}
+
+/// What the payload files take on disk, in whole blocks.
+fn on_disk(dir: &TempDir) -> u64 {
+    let blocks =
+        |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len().div_ceil(4096) * 4096);
+    files(&dir.path().join("chunks"))
+        .into_iter()
+        .map(blocks)
+        .sum()
+}
+
+#[test]
+fn churn_of_ten_times_the_bound_never_passes_it() {
+    const BOUND: u64 = 1 << 20;
+    for (_, policy) in PolicyKind::NAMED {
+        let dir = TempDir::new().unwrap();
+        let (store, _) = bounded(&dir, BOUND, policy);
+        let mut bytes = 0;
+        thread::scope(|scope| {
+            for worker in 0..4 {
+                let store = &store;
+                scope.spawn(move || {
+                    for seed in (worker..400).step_by(4) {
+                        put(store, seed);
+                        // Some are asked for again and again.
+                        let _ = store.get(&key(seed % 20)).unwrap();
+                    }
+                });
+            }
+            for _ in 0..50 {
+                bytes = bytes.max(on_disk(&dir));
+                thread::sleep(std::time::Duration::from_millis(5));
+            }
+        });
+        bytes = bytes.max(on_disk(&dir));
+        assert!(bytes <= BOUND, "{policy}: {bytes}");
+        let stats = store.stats();
+        assert_eq!(stats.disk_bytes, on_disk(&dir), "{policy}");
+        assert!(
+            stats.evicted > 100 && stats.bytes <= stats.disk_bytes,
+            "{stats:?}"
+        );
+        assert_tidy(&dir, &store);
+        for seed in 0..400 {
+            let found = store.get(&key(seed)).unwrap();
+            assert!(matches!(found, Lookup::Hit(_) | Lookup::Miss), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pinned_chunk_stays_and_one_that_only_pinned_ones_could_make_room_for_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = bounded(&dir, 200 << 10, PolicyKind::Lru);
+    put(&store, 3);
+    let pin = store.pin(&key(3));
+    for seed in 100..160 {
+        put(&store, seed);
+    }
+    assert_hit(&store, 3);
+    let pins: Vec<Pin> = (0..1000).map(|seed| store.pin(&key(seed))).collect();
+    let (meta, parts) = chunk(2003);
+    let mut last = Put::Kept;
+    for _ in 0..10 {
+        last = store.put(&key(2003), &meta, &parts).unwrap();
+    }
+    assert_eq!(last, Put::Refused);
+    assert!(store.stats().refused >= 1);
+    drop((pin, pins));
+    assert_eq!(store.put(&key(2003), &meta, &parts).unwrap(), Put::Kept);
+    assert_hit(&store, 2003);
+    assert_tidy(&dir, &store);
+}
+
+#[test]
+fn a_store_opened_with_a_lower_bound_lets_the_rest_go() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    for seed in 0..60 {
+        put(&store, seed);
+    }
+    drop(store);
+    let (store, report) = bounded(&dir, 300 << 10, PolicyKind::Gdsf);
+    assert!(report.evicted > 10 && report.chunks < 50, "{report:?}");
+    assert_eq!(report.bytes, store.stats().bytes);
+    assert!(on_disk(&dir) <= 300 << 10);
+    assert_tidy(&dir, &store);
+    drop(store);
+    // Who does not say how much it may take gets what it had.
+    assert_eq!(open(&dir).0.stats().max_bytes, 300 << 10);
+}
+
+#[test]
+fn what_is_to_be_left_free_is_left_free() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    for seed in 0..20 {
+        put(&store, seed);
+    }
+    drop(store);
+    // More than any disk has: everything goes that can.
+    let (store, _) = ChunkStore::open(StoreConfig {
+        min_free_bytes: u64::MAX / 2,
+        ..StoreConfig::new(dir.path())
+    })
+    .unwrap();
+    put(&store, 100);
+    assert_eq!((store.stats().chunks, store.stats().evicted), (1, 20));
+    assert_hit(&store, 100);
+}
+
+#[test]
+fn a_scrub_finds_and_removes_what_the_disk_spoilt() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    for seed in 0..10 {
+        put(&store, seed);
+    }
+    let all = files(&dir.path().join("chunks"));
+    let mut bytes = fs::read(&all[0]).unwrap();
+    bytes[50] ^= 1;
+    fs::write(&all[0], bytes).unwrap();
+    fs::remove_file(&all[1]).unwrap();
+    let mut seen = 0;
+    let report = store
+        .scrub(|_| {
+            seen += 1;
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(
+        (seen, report.chunks, report.corrupt, report.lost),
+        (10, 10, 1, 1)
+    );
+    assert_eq!(store.stats().chunks, 8);
+    assert_tidy(&dir, &store);
+    let clean = store
+        .scrub(|_| std::ops::ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!((clean.chunks, clean.bytes > 0), (8, true));
+    assert_eq!((clean.corrupt, clean.lost, clean.unreadable), (0, 0, 0));
+    let ended = store.scrub(|_| std::ops::ControlFlow::Break(())).unwrap();
+    assert_eq!(ended.chunks, 1);
+}
+
+#[test]
+fn shrinking_lets_the_cheapest_go() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    for seed in 0..40 {
+        put(&store, seed);
+    }
+    let half = store.stats().disk_bytes / 2;
+    let gone = store.shrink(half).unwrap();
+    let stats = store.stats();
+    assert!(
+        stats.disk_bytes <= half && stats.chunks == 40 - gone,
+        "{stats:?}"
+    );
+    assert_tidy(&dir, &store);
+    assert_eq!(store.keys().unwrap().len() as u64, stats.chunks);
+}
+
+#[test]
+fn a_scrubber_works_through_the_store_and_ends_when_it_is_dropped() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    for seed in 0..10 {
+        put(&store, seed);
+    }
+    let all = files(&dir.path().join("chunks"));
+    fs::remove_file(&all[0]).unwrap();
+    let plan = ScrubPlan {
+        bytes_per_second: u64::MAX,
+        rest: std::time::Duration::from_millis(1),
+    };
+    let scrubber = Scrubber::start(store.clone(), plan).unwrap();
+    while store.stats().lost == 0 {
+        thread::yield_now();
+    }
+    drop(scrubber);
+    // One that rests, or paces itself, ends at once too.
+    let slow = ScrubPlan {
+        bytes_per_second: 1,
+        ..plan
+    };
+    for plan in [ScrubPlan::default(), slow] {
+        drop(Scrubber::start(store.clone(), plan).unwrap());
+    }
     assert_tidy(&dir, &store);
 }

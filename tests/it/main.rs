@@ -6,6 +6,7 @@ mod support;
 mod api;
 mod bad_input;
 mod batch;
+mod cache;
 mod determinism;
 mod players;
 mod reuse;

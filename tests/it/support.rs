@@ -217,10 +217,8 @@ impl Loomcast {
             .envs(fill)
             .args(args)
             .arg("--json")
-            .arg("--assets")
-            .arg(assets())
-            .arg("--data-dir")
-            .arg(&self.data)
+            .env("LOOMCAST_ASSETS", assets())
+            .env("LOOMCAST_DATA", &self.data)
             .stdin(Stdio::null())
             .output()
             .expect("the binary runs");

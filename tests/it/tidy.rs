@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 22] = [
+const LAYERS: [(&str, u8); 23] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, u8); 22] = [
     ("chunk", 1),
     ("profile", 1),
     ("playlist", 1),
+    ("policy", 1),
     ("cmaf", 1),
     ("cache", 2),
     ("store", 2),

@@ -1,0 +1,178 @@
+//! `loomcast cache`: what is in the store, whether it is sound, and less of it.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use bytesize::ByteSize;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::cli::inputs::size;
+use crate::cli::{BadInput, progress};
+use crate::store::{ChunkStore, RecoveryReport, StoreConfig, StoreError};
+
+#[derive(Debug, Args)]
+pub(super) struct CacheArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show how many chunks there are and what they take
+    Stats(StoreArgs),
+    /// Read every chunk and remove the damaged ones; exit code 1 if there were any
+    Verify(StoreArgs),
+    /// Let chunks go, those first that save the least per byte
+    Gc {
+        /// How much may be left, as 500MB or 2GiB
+        #[arg(long, value_name = "SIZE", value_parser = size)]
+        to: u64,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// Where chunks are kept; no other process may have it open
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "LOOMCAST_DATA",
+        default_value = "data"
+    )]
+    data_dir: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &CacheArgs) -> Result<ExitCode> {
+    match &args.command {
+        Command::Stats(store) => stats(store),
+        Command::Verify(store) => verify(store),
+        Command::Gc { to, store } => gc(store, *to),
+    }
+}
+
+/// The store, which must be there: looking at one makes none.
+fn open(args: &StoreArgs) -> Result<(ChunkStore, RecoveryReport)> {
+    let folder = args.data_dir.join("chunks");
+    if !folder.is_dir() {
+        let message = format!("{}: there is no store", folder.display());
+        return Err(BadInput(message).into());
+    }
+    ChunkStore::open(StoreConfig::new(folder)).map_err(|error| match error {
+        error @ StoreError::InUse { .. } => BadInput(error.to_string()).into(),
+        error => error.into(),
+    })
+}
+
+fn stats(args: &StoreArgs) -> Result<ExitCode> {
+    let (store, recovery) = open(args)?;
+    let stats = store.stats();
+    if args.json {
+        let report = json!({
+            "chunks": stats.chunks,
+            "bytes": stats.bytes,
+            "disk_bytes": stats.disk_bytes,
+            "max_bytes": stats.max_bytes,
+            "small_values": stats.small_values,
+            "mended": {
+                "index_rebuilt": recovery.index_rebuilt,
+                "temp_files_removed": recovery.temp_files_removed,
+                "files_adopted": recovery.files_adopted,
+                "orphans_removed": recovery.orphans_removed,
+                "rows_dropped": recovery.rows_dropped,
+            },
+        });
+        println!("{report:#}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("chunks    {}", stats.chunks);
+    println!(
+        "on disk   {} of at most {}",
+        ByteSize(stats.disk_bytes),
+        ByteSize(stats.max_bytes)
+    );
+    println!("init data {} small values", stats.small_values);
+    if recovery.index_rebuilt {
+        println!("mended    the index was damaged: it was rebuilt from the files");
+    }
+    let mended = recovery.temp_files_removed
+        + recovery.files_adopted
+        + recovery.orphans_removed
+        + recovery.rows_dropped;
+    if mended > 0 {
+        println!(
+            "mended    {} unfinished files, {} files without a row, {} rows without a file",
+            recovery.temp_files_removed,
+            recovery.files_adopted + recovery.orphans_removed,
+            recovery.rows_dropped
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(args: &StoreArgs) -> Result<ExitCode> {
+    let (store, _) = open(args)?;
+    let bar = progress::bar(store.stats().chunks, "verifying");
+    let report = store.scrub(|_| {
+        bar.inc(1);
+        ControlFlow::Continue(())
+    })?;
+    bar.finish_and_clear();
+    let bad = report.corrupt + report.lost + report.unreadable;
+    if args.json {
+        let report = json!({
+            "chunks": report.chunks,
+            "bytes": report.bytes,
+            "corrupt": report.corrupt,
+            "lost": report.lost,
+            "unreadable": report.unreadable,
+        });
+        println!("{report:#}");
+    } else {
+        println!(
+            "{} chunks, {}: {} damaged and {} lost (removed), {} unreadable",
+            report.chunks,
+            ByteSize(report.bytes),
+            report.corrupt,
+            report.lost,
+            report.unreadable
+        );
+    }
+    Ok(if bad == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+fn gc(args: &StoreArgs, to: u64) -> Result<ExitCode> {
+    let (store, _) = open(args)?;
+    let before = store.stats();
+    let gone = store.shrink(to)?;
+    let after = store.stats();
+    if args.json {
+        let report = json!({
+            "chunks_removed": gone,
+            "bytes_freed": before.disk_bytes - after.disk_bytes,
+            "chunks": after.chunks,
+            "disk_bytes": after.disk_bytes,
+        });
+        println!("{report:#}");
+    } else {
+        println!(
+            "{gone} chunks removed, {} freed; {} chunks, {} left",
+            ByteSize(before.disk_bytes - after.disk_bytes),
+            after.chunks,
+            ByteSize(after.disk_bytes)
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
