@@ -1,5 +1,6 @@
 //! One MP4 file out of a plan's chunks, without encoding anything again.
 
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -80,14 +81,36 @@ impl Movie {
 
     /// The bytes of the file, in order.
     pub fn into_stream(self) -> impl stream::Stream<Item = Result<Bytes, MovieError>> + Send {
-        let header = stream::iter([Ok(self.plan.header.clone())]);
-        let extents = self.plan.extents.clone();
-        let movie = Arc::new(self);
-        let read = move |extent: Extent| {
-            let movie = Arc::clone(&movie);
-            async move { movie.read(extent).await }
+        self.into_range(0..=u64::MAX)
+    }
+
+    /// These bytes of the file, counted from 0, in order; only what holds them
+    /// is read.
+    pub fn into_range(
+        self,
+        range: RangeInclusive<u64>,
+    ) -> impl stream::Stream<Item = Result<Bytes, MovieError>> + Send {
+        let wanted = move |start: u64, len: usize| {
+            let from = (*range.start()).max(start) - start;
+            let end = start + len as u64;
+            let to = range.end().saturating_add(1).clamp(start, end) - start;
+            // Within `len`.
+            (from < to).then_some(from as usize..to as usize)
         };
-        header.chain(stream::iter(extents).map(read).buffered(AHEAD))
+        let header = wanted(0, self.plan.header.len());
+        let header = header.map(|cut| Ok(self.plan.header.slice(cut)));
+        let mut start = self.plan.header.len() as u64;
+        let mut pieces = Vec::new();
+        for extent in &self.plan.extents {
+            pieces.extend(wanted(start, extent.len as usize).map(|cut| (*extent, cut)));
+            start += u64::from(extent.len);
+        }
+        let movie = Arc::new(self);
+        let read = move |(extent, cut): (Extent, Range<usize>)| {
+            let movie = Arc::clone(&movie);
+            async move { Ok(movie.read(extent).await?.slice(cut)) }
+        };
+        stream::iter(header).chain(stream::iter(pieces).map(read).buffered(AHEAD))
     }
 
     async fn read(&self, extent: Extent) -> Result<Bytes, MovieError> {

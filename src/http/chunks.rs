@@ -14,6 +14,7 @@ use crate::chunk::{ChunkKey, Part};
 use crate::cmaf::{Retimed, placed};
 use crate::digest::Digest;
 use crate::http::cache_control::IMMUTABLE;
+use crate::http::range::{Asked, cut, unsatisfiable};
 use crate::http::{ApiError, AppState};
 use crate::render::Priority;
 
@@ -51,20 +52,18 @@ impl File {
 pub(super) async fn init(
     State(state): State<AppState>,
     Path(file): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let name = file
         .strip_suffix(".mp4")
         .and_then(|name| name.parse::<Digest>().ok());
     let init = name.and_then(|name| state.publisher.delivery().init_named(&name));
     let init = init.ok_or_else(|| ApiError::NotFound(format!("no init segment {file:?}")))?;
-    Ok((
-        [
-            (header::CONTENT_TYPE, MEDIA),
-            (header::CACHE_CONTROL, IMMUTABLE),
-        ],
-        init.segment,
-    )
-        .into_response())
+    let etag = format!("\"{}\"", init.name);
+    if is_known(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, fixed(&etag)).into_response());
+    }
+    Ok(body(&headers, &etag, vec![init.segment]))
 }
 
 /// `GET /c/{key}/{decode_time}.m4s`, or a part of it
@@ -79,10 +78,7 @@ pub(super) async fn chunk(
         _ => return Err(unknown()),
     };
     let etag = format!("\"{}-{}\"", parsed.short(), file.trim_end_matches(".m4s"));
-    let matches = headers
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok());
-    if matches.is_some_and(|known| known == "*" || known.split(',').any(|one| one.trim() == etag)) {
+    if is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, fixed(&etag)).into_response());
     }
     let delivery = state.publisher.delivery();
@@ -103,7 +99,7 @@ pub(super) async fn chunk(
             .map_err(failed)?
             .ok_or_else(unknown)?;
         let Retimed { head, tail } = at_its_time(&part, place.decode_time)?;
-        return Ok(body(&etag, vec![head, tail]));
+        return Ok(body(&headers, &etag, vec![head, tail]));
     }
     if let Some(chunk) = fragment.complete() {
         let mut pieces = Vec::with_capacity(2 * chunk.parts.len());
@@ -111,10 +107,10 @@ pub(super) async fn chunk(
             let Retimed { head, tail } = at_its_time(part, place.decode_time)?;
             pieces.extend([head, tail]);
         }
-        return Ok(body(&etag, pieces));
+        return Ok(body(&headers, &etag, pieces));
     }
-    // Still being rendered: the viewer gets each part as it comes. The first
-    // is waited for, so that a failure can still be said in the status.
+    // Still being rendered: the viewer gets each part as it comes, all of them,
+    // as its length is not known to cut a range from. The first is waited for, so that a failure can still be said in the status.
     let first = fragment
         .part(0)
         .await
@@ -155,15 +151,30 @@ fn fixed(etag: &str) -> [(header::HeaderName, HeaderValue); 3] {
     ]
 }
 
-/// Pieces that are all there, with their length; nothing is copied.
-fn body(etag: &str, pieces: Vec<Bytes>) -> Response {
-    let length: usize = pieces.iter().map(Bytes::len).sum();
+/// Whether whoever asks has it already (RFC 9110, 13.1.2).
+fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).iter();
+    known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|one| one.trim().trim_start_matches("W/"))
+        .any(|one| one == "*" || one == etag)
+}
+
+/// Pieces that are all there, or the range of them that is asked for; nothing is copied.
+fn body(headers: &HeaderMap, etag: &str, pieces: Vec<Bytes>) -> Response {
+    let length: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+    let fixed = fixed(etag);
+    let asked = Asked::of(headers, length, Some(&fixed[2].1));
+    if asked == Asked::Beyond {
+        return unsatisfiable(length);
+    }
+    let pieces = match &asked {
+        Asked::Part(range) => cut(pieces, range),
+        Asked::Whole | Asked::Beyond => pieces,
+    };
     let stream = stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
-    let mut response = (fixed(etag), Body::from_stream(stream)).into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    response
+    asked.label((fixed, Body::from_stream(stream)).into_response(), length)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod chunks;
 mod error;
 mod health;
 mod playlists;
+mod range;
 mod router;
 mod studio;
 mod templates;

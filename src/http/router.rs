@@ -43,6 +43,11 @@ pub fn router(state: AppState) -> Router {
         .allow_headers([
             HeaderName::from_static("content-type"),
             HeaderName::from_static("range"),
+        ])
+        .expose_headers([
+            HeaderName::from_static("content-length"),
+            HeaderName::from_static("content-range"),
+            HeaderName::from_static("etag"),
         ]);
     Router::new()
         // Videos

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::delivery::Movie;
 use crate::http::cache_control::NO_STORE;
+use crate::http::range::{Asked, unsatisfiable};
 use crate::http::{ApiError, AppState};
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, PlacedChunk, Scheme};
 use crate::publish::playlists::{TrackKind, video_clock};
@@ -152,9 +153,10 @@ pub(super) async fn list(State(state): State<AppState>) -> Response {
 pub(super) async fn show(
     State(state): State<AppState>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     match id.strip_suffix(".mp4") {
-        Some(id) => mp4(find(&state, id)?, &state).await,
+        Some(id) => mp4(find(&state, id)?, &state, &headers).await,
         None => {
             let video = find(&state, &id)?;
             video.refresh().await?;
@@ -177,7 +179,11 @@ pub(super) fn find(state: &AppState, id: &str) -> Result<std::sync::Arc<Video>, 
 }
 
 /// The whole video as one file; what is missing is rendered first.
-async fn mp4(video: std::sync::Arc<Video>, state: &AppState) -> Result<Response, ApiError> {
+async fn mp4(
+    video: std::sync::Arc<Video>,
+    state: &AppState,
+    asked: &HeaderMap,
+) -> Result<Response, ApiError> {
     let tracks = [TrackKind::Video, TrackKind::Audio]
         .into_iter()
         .filter_map(|kind| {
@@ -191,19 +197,25 @@ async fn mp4(video: std::sync::Arc<Video>, state: &AppState) -> Result<Response,
     )
     .await?;
     let name = format!("inline; filename=\"loomcast-{}.mp4\"", video.id);
+    let length = movie.content_length();
+    // A video has one file, so its id tells it apart.
+    let etag = HeaderValue::from_str(&format!("\"{}\"", video.id));
+    let etag = etag.unwrap_or(HeaderValue::from_static("\"\""));
+    let asked = Asked::of(asked, length, Some(&etag));
+    let Some(range) = asked.bytes(length) else {
+        return Ok(unsatisfiable(length));
+    };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("video/mp4")),
-        (
-            header::CONTENT_LENGTH,
-            HeaderValue::from(movie.content_length()),
-        ),
+        (header::ETAG, etag),
         (
             header::CONTENT_DISPOSITION,
             HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("inline")),
         ),
         (header::CACHE_CONTROL, NO_STORE),
     ];
-    Ok((headers, Body::from_stream(movie.into_stream())).into_response())
+    let body = Body::from_stream(movie.into_range(range));
+    Ok(asked.label((headers, body).into_response(), length))
 }
 
 /// What is told of a video.

@@ -169,6 +169,49 @@ fn one_address_has_the_same_bytes_for_every_recipient_and_may_be_kept_for_ever()
 }
 
 #[test]
+fn ranges_of_segments_init_segments_and_the_mp4_are_parts_of_the_whole() {
+    let server = Server::start();
+    let video = server.publish(&json!({"edit": small_edit(3, "#ddeefa")}));
+    server.finished(text(&video, "id"));
+    let playlist = format!("/v1/videos/{}/index/video.m3u8", text(&video, "id"));
+    let playlist = server.get(&playlist).text();
+    let map = playlist
+        .split("#EXT-X-MAP:URI=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    let mp4 = text(&video["urls"], "mp4");
+    for uri in [uris(&playlist)[0], map.expect("an init segment"), mp4] {
+        let whole = server.get(uri);
+        assert_eq!(whole.header("accept-ranges"), "bytes", "{uri}");
+        let (length, etag) = (whole.body.len(), whole.header("etag"));
+        assert!(!etag.is_empty() && !etag.starts_with("W/"), "{uri}");
+        // Within the first piece, over the joints of many, and to the end.
+        for (from, to) in [
+            (0, 0),
+            (10, 99),
+            (length / 3, length - 2),
+            (length - 5, length - 1),
+        ] {
+            let range = format!("bytes={from}-{to}");
+            let part = server.get_with(uri, &[("range", &range), ("if-range", etag)]);
+            assert_eq!(part.status, 206, "{uri} {range}");
+            assert!(part.body == whole.body[from..=to], "{uri} {range}");
+            assert_eq!(
+                part.header("content-range"),
+                format!("bytes {from}-{to}/{length}")
+            );
+            assert_eq!(part.header("content-length"), (to - from + 1).to_string());
+        }
+        let changed = [("range", "bytes=0-1"), ("if-range", "\"other\"")];
+        let changed = server.get_with(uri, &changed);
+        assert_eq!((changed.status, changed.body.len()), (200, length), "{uri}");
+        let beyond = server.get_with(uri, &[("range", &format!("bytes={length}-"))]);
+        assert_eq!(beyond.status, 416, "{uri}");
+        assert_eq!(beyond.header("content-range"), format!("bytes */{length}"));
+    }
+}
+
+#[test]
 fn the_parts_of_a_segment_joined_are_the_segment() {
     let server = Server::start();
     let video = server.publish(&json!({"edit": small_edit(3, "#ffddee")}));
