@@ -82,6 +82,12 @@ impl Fragment {
         Self(Reader::Ready(chunk))
     }
 
+    /// A fragment that failed before it began.
+    pub fn failed(error: FillError) -> Self {
+        let (_, progress) = watch::channel(Progress::Failed(error));
+        Self(Reader::Following(progress))
+    }
+
     /// How far it is.
     pub fn state(&self) -> FragmentState {
         match &self.0 {

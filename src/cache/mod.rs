@@ -16,6 +16,7 @@
 //! - The runtime's threads never wait for a disk: the store is called on blocking
 //!   threads.
 
+mod failures;
 mod flight;
 mod fragment;
 mod memory;
@@ -26,7 +27,7 @@ mod stats;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -38,6 +39,7 @@ pub use stats::CacheStats;
 
 use crate::chunk::ChunkKey;
 use crate::store::{ChunkStore, Lookup, StoreError};
+use failures::Failures;
 use flight::{Boarded, Flight, Seat};
 use fragment::Supervisor;
 use memory::Memory;
@@ -54,16 +56,20 @@ pub struct CacheConfig {
     /// How long a source may give nothing, from being asked (so waiting in the
     /// source's queue counts) or from its last part, before its fill fails.
     pub patience: Duration,
+    /// How long a chunk that could not be made rests before it is tried again;
+    /// twice as long after each failure in a row, up to a minute. Zero tries at once.
+    pub failure_rest: Duration,
 }
 
 impl Default for CacheConfig {
     /// 256 MiB; 4096 in flight: far more than are ever rendered at once, queued
-    /// ones hold no bytes; 5 minutes: longer than any queue a viewer waits in.
+    /// ones hold no bytes; 5 minutes: longer than any queue a viewer waits in; a second.
     fn default() -> Self {
         Self {
             ram_bytes: 256 * 1024 * 1024,
             max_in_flight: 4096,
             patience: Duration::from_secs(300),
+            failure_rest: Duration::from_secs(1),
         }
     }
 }
@@ -77,6 +83,7 @@ struct Shared {
     store: ChunkStore,
     memory: Memory,
     flight: Arc<Flight<ChunkKey, Fragment>>,
+    failures: Failures,
     small_flight: Arc<Flight<Arc<str>, small::Following>>,
     /// Closed from the start, which only means that its emptiness can be waited for.
     leaders: TaskTracker,
@@ -91,6 +98,7 @@ impl FragmentCache {
         Self(Arc::new(Shared {
             memory: Memory::new(config.ram_bytes),
             flight: Flight::new(config.max_in_flight),
+            failures: Failures::new(config.failure_rest),
             small_flight: Flight::new(config.max_in_flight),
             leaders,
             counters: Counters::default(),
@@ -112,6 +120,13 @@ impl FragmentCache {
         // Most requests end here; what is complete stays so, so no lock is needed to tell.
         if let Some(chunk) = shared.memory.get(&key) {
             return Ok(shared.hit_memory(&key, chunk));
+        }
+        if let Some(error) = shared.failures.recent(&key, Instant::now()) {
+            shared.counters.failed_lately.add(1);
+            return Ok(Access {
+                fragment: Fragment::failed(error),
+                outcome: Outcome::FailedLately,
+            });
         }
         let mut led = None;
         let boarded = shared.flight.board(
@@ -247,6 +262,7 @@ impl Shared {
         match supervisor.end_of(self.config.patience).await {
             Ok(chunk) => {
                 self.counters.bytes_filled.add(chunk.meta.bytes());
+                self.failures.forget(&key);
                 let (store, kept) = (self.store.clone(), chunk.clone());
                 self.on_store("store a chunk", move || {
                     store.put(&key, &kept.meta, &kept.parts)
@@ -256,6 +272,7 @@ impl Shared {
             }
             Err(error) => {
                 self.counters.failed_fills.add(1);
+                self.failures.note(key, &error, Instant::now());
                 tracing::warn!(%key, %error, "a fill failed");
             }
         }

@@ -19,6 +19,8 @@ pub enum Outcome {
     Coalesced,
     /// From the source, set going by this request.
     Filled,
+    /// From nowhere: the source failed a moment ago, and rests.
+    FailedLately,
 }
 
 /// A fragment to read, and how it was come by.

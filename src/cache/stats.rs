@@ -24,6 +24,7 @@ pub(super) struct Counters {
     pub misses: Counter,
     pub refused: Counter,
     pub failed_fills: Counter,
+    pub failed_lately: Counter,
     pub store_errors: Counter,
     pub bytes_memory: Counter,
     pub bytes_disk: Counter,
@@ -48,6 +49,8 @@ pub struct CacheStats {
     pub refused: u64,
     /// Fills that failed.
     pub failed_fills: u64,
+    /// Requests for what failed a moment before, told so without another try.
+    pub failed_lately: u64,
     /// Calls into the store that failed; their requests were served all the same.
     pub store_errors: u64,
     /// Bytes of the hits in memory.
@@ -80,6 +83,7 @@ impl Counters {
             misses: self.misses.now(),
             refused: self.refused.now(),
             failed_fills: self.failed_fills.now(),
+            failed_lately: self.failed_lately.now(),
             store_errors: self.store_errors.now(),
             bytes_memory: self.bytes_memory.now(),
             bytes_disk: self.bytes_disk.now(),

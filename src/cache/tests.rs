@@ -46,8 +46,13 @@ fn cache_with(config: CacheConfig) -> (TempDir, FragmentCache) {
     (dir, FragmentCache::new(store, config))
 }
 
+const FAILURE_REST: Duration = Duration::from_millis(300);
+
 fn cache() -> (TempDir, FragmentCache) {
-    cache_with(CacheConfig::default())
+    cache_with(CacheConfig {
+        failure_rest: FAILURE_REST,
+        ..CacheConfig::default()
+    })
 }
 
 /// Sends `requests` at once for `keys` keys; every fill waits until all have been
@@ -187,7 +192,19 @@ async fn a_failed_fill_tells_every_waiter_and_frees_the_key() {
             let told = access.fragment.finished().await;
             assert_eq!(told, Err(expected.clone()), "source {at}");
         }
-        // At once: the next request must not be handed the failed fragment.
+        // A source that went away says nothing about the chunk; one that says why
+        // would say it again.
+        if expected != FillError::SourceGone {
+            let soon = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
+            assert_eq!(soon.outcome, Outcome::FailedLately);
+            assert_eq!(soon.fragment.finished().await, Err(expected));
+            assert_eq!(
+                soon.fragment.part(0).await.err(),
+                soon.fragment.finished().await.err()
+            );
+            assert_eq!(cache.stats().failed_lately, 1);
+            tokio::time::sleep(FAILURE_REST).await;
+        }
         let again = cache
             .get_or_fill(key(1), |writer| write_all(writer, &[9]))
             .await

@@ -49,6 +49,8 @@ pub(super) async fn stats(State(state): State<AppState>) -> Response {
             "hits_disk": cache.hits_disk,
             "misses": cache.misses,
             "coalesced": cache.coalesced,
+            "failed": cache.failed_fills,
+            "failed_lately": cache.failed_lately,
             "memory_bytes": cache.memory_bytes,
         },
     });
