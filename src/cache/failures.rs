@@ -48,10 +48,15 @@ impl Failures {
         Some(failure.error.clone())
     }
 
-    /// Notes that `key` failed at `now`. Sources that went away say nothing about
-    /// the chunk: the next may make it.
+    /// Whether a chunk rests that failed for this reason. A source that went away
+    /// says nothing about the chunk: the next may make it.
+    pub fn remembers(&self, error: &FillError) -> bool {
+        !self.first_rest.is_zero() && !matches!(error, FillError::SourceGone)
+    }
+
+    /// Notes that `key` failed at `now`.
     pub fn note(&self, key: ChunkKey, error: &FillError, now: Instant) {
-        if self.first_rest.is_zero() || matches!(error, FillError::SourceGone) {
+        if !self.remembers(error) {
             return;
         }
         let mut known = self.known();

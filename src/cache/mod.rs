@@ -122,16 +122,16 @@ impl FragmentCache {
             return Ok(shared.hit_memory(&key, chunk));
         }
         if let Some(error) = shared.failures.recent(&key, Instant::now()) {
-            shared.counters.failed_lately.add(1);
-            return Ok(Access {
-                fragment: Fragment::failed(error),
-                outcome: Outcome::FailedLately,
-            });
+            return Ok(shared.failed_lately(error));
         }
         let mut led = None;
         let boarded = shared.flight.board(
             &key,
-            |leading: &Fragment| !matches!(leading.state(), FragmentState::Failed(_)),
+            // One that failed a moment ago is not noted yet.
+            |leading: &Fragment| match leading.state() {
+                FragmentState::Failed(error) => shared.failures.remembers(&error),
+                FragmentState::InProgress { .. } | FragmentState::Complete => true,
+            },
             || shared.memory.get(&key),
             || {
                 let (writer, supervisor, fragment) = fragment::start();
@@ -141,10 +141,11 @@ impl FragmentCache {
         );
         match boarded {
             Boarded::Ready(chunk) => Ok(shared.hit_memory(&key, chunk)),
-            Boarded::Joined(fragment) => Ok(match fragment.complete() {
+            Boarded::Joined(fragment) => Ok(match (fragment.complete(), fragment.state()) {
                 // Only its way to the disk is not over.
-                Some(chunk) => shared.hit_memory(&key, chunk),
-                None => {
+                (Some(chunk), _) => shared.hit_memory(&key, chunk),
+                (None, FragmentState::Failed(error)) => shared.failed_lately(error),
+                (None, _) => {
                     shared.counters.coalesced.add(1);
                     Access {
                         fragment,
@@ -294,6 +295,14 @@ impl Shared {
         self.counters.store_errors.add(1);
         tracing::warn!(action, error, "the store failed");
         None
+    }
+
+    fn failed_lately(&self, error: FillError) -> Access {
+        self.counters.failed_lately.add(1);
+        Access {
+            fragment: Fragment::failed(error),
+            outcome: Outcome::FailedLately,
+        }
     }
 
     fn hit_memory(&self, key: &ChunkKey, chunk: Arc<CompleteChunk>) -> Access {

@@ -102,7 +102,7 @@ impl PolicyKind {
     /// This policy, keeping at most `capacity` bytes.
     pub fn build<K>(self, capacity: u64) -> Box<dyn Policy<K>>
     where
-        K: Clone + Eq + Hash + Ord + Send + 'static,
+        K: Clone + Eq + Hash + Send + 'static,
     {
         match self {
             Self::Gdsf => Box::new(Gdsf::new(capacity)),

@@ -8,11 +8,11 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 
+use super::index::Row;
 use super::payload::{Payloads, Reading};
 use super::room::Room;
 use super::{Lookup, Put, RecoveryReport, Shared, StoreError, now};
 use crate::chunk::{ChunkKey, ChunkMeta, Part};
-use crate::store::index::Row;
 
 /// How often a put begins anew, because what others did to the same key took its
 /// room: a second time is rare.
