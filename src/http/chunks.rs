@@ -109,8 +109,9 @@ pub(super) async fn chunk(
         }
         return Ok(body(&headers, &etag, pieces));
     }
-    // Still being rendered: the viewer gets each part as it comes, all of them,
-    // as its length is not known to cut a range from. The first is waited for, so that a failure can still be said in the status.
+    // Still being rendered: the viewer gets each part as it comes, all of them, as
+    // its length is not known to cut a range from. The first is waited for, so
+    // that a failure can still be said in the status.
     let first = fragment
         .part(0)
         .await

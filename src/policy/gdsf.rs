@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use super::{Insertion, Policy, Spared, Weight};
+use super::{Insertion, Policy, Spared, Weight, make_room};
 
 /// Keeps what saves the most per byte.
 pub struct Gdsf<K> {
@@ -105,16 +105,8 @@ impl<K: Clone + Eq + Hash + Send> Policy<K> for Gdsf<K> {
     }
 
     fn insert(&mut self, key: K, weight: Weight, spared: Spared<K>) -> Insertion<K> {
-        let mut gone = Vec::new();
-        let possible = weight.bytes <= self.capacity;
-        while possible && self.bytes + weight.bytes > self.capacity {
-            match self.evict(spared) {
-                Some(key) => gone.push(key),
-                None => break,
-            }
-        }
-        let kept = possible && self.bytes + weight.bytes <= self.capacity;
-        if kept {
+        let made = make_room(self, weight.bytes, self.capacity, spared);
+        if made.kept {
             let rank = self.rank(weight, 1);
             self.bytes += weight.bytes;
             self.ranked.insert(rank, key.clone());
@@ -128,7 +120,7 @@ impl<K: Clone + Eq + Hash + Send> Policy<K> for Gdsf<K> {
                 },
             );
         }
-        Insertion { kept, gone }
+        made
     }
 
     fn evict(&mut self, spared: Spared<K>) -> Option<K> {

@@ -4,7 +4,7 @@ use std::hash::Hash;
 
 use hashlink::LinkedHashMap;
 
-use super::{Insertion, Policy, Spared, Weight};
+use super::{Insertion, Policy, Spared, Weight, make_room};
 
 /// Keeps what was requested last.
 pub struct Lru<K> {
@@ -31,20 +31,12 @@ impl<K: Clone + Eq + Hash + Send> Policy<K> for Lru<K> {
     }
 
     fn insert(&mut self, key: K, weight: Weight, spared: Spared<K>) -> Insertion<K> {
-        let mut gone = Vec::new();
-        let possible = weight.bytes <= self.capacity;
-        while possible && self.bytes + weight.bytes > self.capacity {
-            match self.evict(spared) {
-                Some(key) => gone.push(key),
-                None => break,
-            }
-        }
-        let kept = possible && self.bytes + weight.bytes <= self.capacity;
-        if kept {
+        let made = make_room(self, weight.bytes, self.capacity, spared);
+        if made.kept {
             self.bytes += weight.bytes;
             self.kept.insert(key, weight.bytes);
         }
-        Insertion { kept, gone }
+        made
     }
 
     fn evict(&mut self, spared: Spared<K>) -> Option<K> {

@@ -79,6 +79,27 @@ pub trait Policy<K>: Send {
     }
 }
 
+/// Lets others go until `bytes` more are within `capacity`: `kept` says whether
+/// they are. What can never be pushes nothing out.
+fn make_room<K>(
+    policy: &mut impl Policy<K>,
+    bytes: u64,
+    capacity: u64,
+    spared: Spared<K>,
+) -> Insertion<K> {
+    let mut gone = Vec::new();
+    if bytes > capacity {
+        return Insertion { kept: false, gone };
+    }
+    while policy.bytes() + bytes > capacity {
+        match policy.evict(spared) {
+            Some(key) => gone.push(key),
+            None => return Insertion { kept: false, gone },
+        }
+    }
+    Insertion { kept: true, gone }
+}
+
 /// The policies, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PolicyKind {

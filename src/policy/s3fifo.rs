@@ -12,7 +12,7 @@ use std::hash::Hash;
 
 use hashlink::{LinkedHashMap, LinkedHashSet};
 
-use super::{Insertion, Policy, Spared, Weight};
+use super::{Insertion, Policy, Spared, Weight, make_room};
 
 /// Of a hundred bytes, so many are for the small queue.
 const SMALL_PERCENT: u64 = 10;
@@ -205,18 +205,14 @@ impl<K: Clone + Eq + Hash + Send> Policy<K> for S3Fifo<K> {
     }
 
     fn insert(&mut self, key: K, weight: Weight, spared: Spared<K>) -> Insertion<K> {
-        let mut gone = Vec::new();
         let returns = self.ghost.returns(&key);
         // What would push all else out of the small queue is not worth it.
-        let possible = weight.bytes < self.small.capacity;
-        while possible && self.total() + weight.bytes > self.capacity {
-            match self.evict(spared) {
-                Some(key) => gone.push(key),
-                None => break,
-            }
+        if weight.bytes >= self.small.capacity {
+            let (kept, gone) = (false, Vec::new());
+            return Insertion { kept, gone };
         }
-        let kept = possible && self.total() + weight.bytes <= self.capacity;
-        if kept {
+        let made = make_room(self, weight.bytes, self.capacity, spared);
+        if made.kept {
             let entry = Entry {
                 bytes: weight.bytes,
                 requests: 0,
@@ -227,7 +223,7 @@ impl<K: Clone + Eq + Hash + Send> Policy<K> for S3Fifo<K> {
                 false => self.small.push(key, entry),
             }
         }
-        Insertion { kept, gone }
+        made
     }
 
     fn evict(&mut self, spared: Spared<K>) -> Option<K> {

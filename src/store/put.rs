@@ -88,11 +88,14 @@ impl Shared {
         Ok(Put::Refused)
     }
 
-    /// Deletes those, and more while the file system lacks room for `bytes`.
+    /// Deletes those, and more while the file system lacks room for `bytes`. One
+    /// that cannot be deleted keeps none of the others; the next start finds it.
     fn make_room(&self, gone: Vec<ChunkKey>, bytes: u64) -> Result<(), StoreError> {
+        let mut deleted = Ok(());
         for key in gone {
-            self.let_go(&key)?;
+            deleted = deleted.and(self.let_go(&key));
         }
+        deleted?;
         while self.room.lacks(bytes) {
             // Nothing of ours is left to go: writing will tell whether it fits.
             let Some(key) = self.room.evict() else { break };
