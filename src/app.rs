@@ -13,7 +13,7 @@ use crate::media::{AssetLibrary, PcmStore};
 use crate::policy::PolicyKind;
 use crate::raster::{FontCatalogue, Rasteriser, probe_picture};
 use crate::render::{RenderPool, Renderer};
-use crate::store::{ChunkStore, RecoveryReport, StoreConfig};
+use crate::store::{AdmissionKind, ChunkStore, RecoveryReport, StoreConfig};
 
 /// How long a chunk may wait for its next part, its time in the render queue
 /// included. What hangs while rendering is ended much sooner, by the deadlines of
@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub min_free_bytes: u64,
     /// Which chunks go when they do not all fit.
     pub eviction: PolicyKind,
+    /// Which chunks are kept at their first use.
+    pub admission: AdmissionKind,
     /// Memory for complete chunks, in bytes.
     pub chunk_memory: u64,
 }
@@ -60,6 +62,7 @@ impl Engine {
             max_bytes: config.disk_bytes,
             min_free_bytes: config.min_free_bytes,
             policy: config.eviction,
+            admission: config.admission,
             ..StoreConfig::new(config.data_dir.join("chunks"))
         })?;
         let pcm = PcmStore::open(&config.data_dir.join("sound"))?;

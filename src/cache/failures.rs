@@ -48,10 +48,10 @@ impl Failures {
         Some(failure.error.clone())
     }
 
-    /// Whether a chunk rests that failed for this reason. A source that went away
-    /// says nothing about the chunk: the next may make it.
+    /// Whether a chunk rests that failed for this reason. One that says nothing
+    /// about the chunk is not held against it.
     pub fn remembers(&self, error: &FillError) -> bool {
-        !self.first_rest.is_zero() && !matches!(error, FillError::SourceGone)
+        !self.first_rest.is_zero() && !error.is_passing()
     }
 
     /// Notes that `key` failed at `now`.

@@ -21,9 +21,9 @@ struct Entries<K, V> {
 }
 
 /// How a request boards.
-pub(super) enum Boarded<K: Eq + Hash, V, R> {
+pub(super) enum Boarded<K: Eq + Hash, V, J, R> {
     /// Someone leads already: follow.
-    Joined(V),
+    Joined(J),
     /// There was no need: it is in memory.
     Ready(R),
     /// Lead, and leave the flight by dropping the seat.
@@ -44,20 +44,20 @@ impl<K: Eq + Hash + Clone, V: Clone> Flight<K, V> {
         })
     }
 
-    /// Joins the leader of `key`, if what it leads is still `sound`; else takes
-    /// what `ready` finds; else leads, with followers waiting on `value`.
-    pub fn board<R>(
+    /// Joins the leader of `key`, if what it leads can be `join`ed; else takes
+    /// what `ready` finds; else leads, with followers joining `value`.
+    pub fn board<J, R>(
         self: &Arc<Self>,
         key: &K,
-        sound: impl FnOnce(&V) -> bool,
+        join: impl FnOnce(&V) -> Option<J>,
         ready: impl FnOnce() -> Option<R>,
         value: impl FnOnce() -> V,
-    ) -> Boarded<K, V, R> {
+    ) -> Boarded<K, V, J, R> {
         let mut entries = self.lock();
         let present = entries.by_key.get(key);
         let replaces = present.is_some();
-        if let Some((_, leading)) = present.filter(|(_, leading)| sound(leading)) {
-            return Boarded::Joined(leading.clone());
+        if let Some(joined) = present.and_then(|(_, leading)| join(leading)) {
+            return Boarded::Joined(joined);
         }
         if let Some(found) = ready() {
             return Boarded::Ready(found);
@@ -104,15 +104,29 @@ pub(super) struct Seat<K: Eq + Hash, V> {
     id: u64,
 }
 
+impl<K: Eq + Hash, V> Seat<K, V> {
+    /// Leaves if `alone` says so while nobody can join; says whether it left.
+    pub fn leave_if(&self, alone: impl FnOnce() -> bool) -> bool {
+        let mut entries = self.flight.lock();
+        let leaves = alone();
+        if leaves {
+            entries.free(&self.key, self.id);
+        }
+        leaves
+    }
+}
+
 impl<K: Eq + Hash, V> Drop for Seat<K, V> {
     fn drop(&mut self) {
-        let mut entries = self.flight.lock();
-        if entries
-            .by_key
-            .get(&self.key)
-            .is_some_and(|(id, _)| *id == self.id)
-        {
-            entries.by_key.remove(&self.key);
+        self.flight.lock().free(&self.key, self.id);
+    }
+}
+
+impl<K: Eq + Hash, V> Entries<K, V> {
+    /// Frees the key, unless a newer leader has it.
+    fn free(&mut self, key: &K, id: u64) {
+        if self.by_key.get(key).is_some_and(|(leads, _)| *leads == id) {
+            self.by_key.remove(key);
         }
     }
 }
@@ -121,8 +135,9 @@ impl<K: Eq + Hash, V> Drop for Seat<K, V> {
 mod tests {
     use super::*;
 
-    fn board(flight: &Arc<Flight<u8, u8>>, key: u8, value: u8) -> Boarded<u8, u8, ()> {
-        flight.board(&key, |leading| *leading != 0, || None, || value)
+    fn board(flight: &Arc<Flight<u8, u8>>, key: u8, value: u8) -> Boarded<u8, u8, u8, ()> {
+        let join = |leading: &u8| (*leading != 0).then_some(*leading);
+        flight.board(&key, join, || None, || value)
     }
 
     #[test]
@@ -157,7 +172,23 @@ mod tests {
         let _seat = board(&flight, 1, 5);
         assert!(matches!(board(&flight, 2, 5), Boarded::Full));
         assert!(matches!(board(&flight, 1, 5), Boarded::Joined(5)));
-        let ready = flight.board(&2, |_| true, || Some(()), || 1);
+        let ready = flight.board(&2, |leading| Some(*leading), || Some(()), || 1);
         assert!(matches!(ready, Boarded::Ready(())));
+    }
+
+    #[test]
+    fn a_leader_leaves_only_while_nobody_can_join() {
+        let flight = Flight::new(9);
+        let Boarded::Lead(seat) = board(&flight, 1, 5) else {
+            panic!("the first leads");
+        };
+        assert!(!seat.leave_if(|| false));
+        assert!(matches!(board(&flight, 1, 6), Boarded::Joined(5)));
+        assert!(seat.leave_if(|| true));
+        let Boarded::Lead(_next) = board(&flight, 1, 6) else {
+            panic!("the key is free");
+        };
+        drop(seat);
+        assert_eq!(flight.find(&1), Some(6));
     }
 }

@@ -6,10 +6,11 @@
 //! are bounded by the number in flight.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 use super::fragment::CompleteChunk;
 use crate::chunk::{ChunkKey, Part};
@@ -48,10 +49,25 @@ impl Weighter<Arc<str>, Bytes> for Weigh {
     }
 }
 
+/// Counts what has to go for others.
+#[derive(Clone, Default)]
+struct Departures(Arc<AtomicU64>);
+
+impl<K, V> Lifecycle<K, V> for Departures {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: K, _: V) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+type Tier<K, V> = Cache<K, V, Weigh, DefaultHashBuilder, Departures>;
+
 /// What is kept in memory.
 pub(super) struct Memory {
-    chunks: Cache<ChunkKey, Arc<CompleteChunk>, Weigh>,
-    small: Cache<Arc<str>, Bytes, Weigh>,
+    chunks: Tier<ChunkKey, Arc<CompleteChunk>>,
+    small: Tier<Arc<str>, Bytes>,
+    departed: Departures,
 }
 
 impl Memory {
@@ -61,9 +77,12 @@ impl Memory {
         // The crate rounds both up; rounded down first, they stay below the budget.
         let shards = 1 << shards.ilog2();
         let budget = budget - budget % shards;
+        let departed = Departures::default();
+        let items = budget / USUAL_CHUNK_BYTES;
         Self {
-            chunks: tier(budget, budget / USUAL_CHUNK_BYTES, shards as usize),
-            small: tier(SMALL_BYTES, SMALL_BYTES / 1024, 1),
+            chunks: tier(budget, items, shards as usize, departed.clone()),
+            small: tier(SMALL_BYTES, SMALL_BYTES / 1024, 1, Departures::default()),
+            departed,
         }
     }
 
@@ -97,6 +116,11 @@ impl Memory {
         self.chunks.len() as u64
     }
 
+    /// How many chunks had to go for others, those that never fitted included.
+    pub fn demoted(&self) -> u64 {
+        self.departed.0.load(Ordering::Relaxed)
+    }
+
     /// What the chunks weigh, in bytes.
     pub fn bytes(&self) -> u64 {
         self.chunks.weight()
@@ -107,7 +131,8 @@ fn tier<K: Eq + std::hash::Hash, V: Clone>(
     budget: u64,
     items: u64,
     shards: usize,
-) -> Cache<K, V, Weigh>
+    departed: Departures,
+) -> Tier<K, V>
 where
     Weigh: Weighter<K, V>,
 {
@@ -117,12 +142,7 @@ where
         .shards(shards)
         .build()
         .expect("capacity and items are given");
-    Cache::with_options(
-        options,
-        Weigh,
-        DefaultHashBuilder::default(),
-        DefaultLifecycle::default(),
-    )
+    Cache::with_options(options, Weigh, DefaultHashBuilder::default(), departed)
 }
 
 #[cfg(test)]

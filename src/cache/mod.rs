@@ -1,14 +1,19 @@
 //! The fragment cache: between everything that makes media bytes and everything
 //! that wants them.
 //!
-//! A request looks, in this order, at what is in flight, memory, disk, and then
-//! leads: it sets the source going and the others follow. Sources, players and
-//! formats are not known here; nor is how chunks lie on disk ([`crate::store`]).
+//! A request looks, in this order, at what is in flight, memory, disk, the tier
+//! that is shared with other machines if there is one, and then leads: it sets the
+//! [`Source`] going and the others follow. Players and formats are not known here;
+//! nor is how chunks lie on disk ([`crate::store`]).
 //!
 //! Invariants:
 //! - One leader per key. Looking and taking the lead are one step; the leader
 //!   alone reads the disk, so a thousand requests are one read or one fill.
 //! - The leader is a task of its own. Dropping a request's future strands nobody.
+//! - A source that dies is followed by another try, which looks at the disk first;
+//!   readers notice nothing.
+//! - What nobody reads any more is given up, after a while in which someone may
+//!   come back.
 //! - Bytes are readable as soon as the source gives them; that the disk is full
 //!   or broken is counted and logged, and costs no reader anything.
 //! - A chunk leaves the flight once it is durable (or has failed to be) and in
@@ -19,12 +24,17 @@
 mod failures;
 mod flight;
 mod fragment;
+mod lead;
+mod leader;
 mod memory;
 mod outcome;
 mod small;
+mod source;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod tier;
+mod writer;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,15 +43,18 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio_util::task::TaskTracker;
 
-pub use fragment::{CompleteChunk, Fragment, FragmentState, FragmentWriter};
+pub use fragment::{CompleteChunk, Fragment, FragmentState};
 pub use outcome::{Access, CacheError, FillError, Outcome, Presence};
+pub use source::Source;
 pub use stats::CacheStats;
+pub use tier::{SharedTier, TierError};
+pub use writer::FragmentWriter;
 
 use crate::chunk::ChunkKey;
-use crate::store::{ChunkStore, Lookup, StoreError};
+use crate::store::{ChunkStore, Lookup};
 use failures::Failures;
-use flight::{Boarded, Flight, Seat};
-use fragment::Supervisor;
+use flight::{Boarded, Flight};
+use leader::{Leader, Leading};
 use memory::Memory;
 use stats::Counters;
 
@@ -59,17 +72,22 @@ pub struct CacheConfig {
     /// How long a chunk that could not be made rests before it is tried again;
     /// twice as long after each failure in a row, up to a minute. Zero tries at once.
     pub failure_rest: Duration,
+    /// How long a chunk that nobody reads any more is still made: a player that
+    /// lost its connection comes back.
+    pub linger: Duration,
 }
 
 impl Default for CacheConfig {
     /// 256 MiB; 4096 in flight: far more than are ever rendered at once, queued
-    /// ones hold no bytes; 5 minutes: longer than any queue a viewer waits in; a second.
+    /// ones hold no bytes; 5 minutes: longer than any queue a viewer waits in; a
+    /// second; two seconds.
     fn default() -> Self {
         Self {
             ram_bytes: 256 * 1024 * 1024,
             max_in_flight: 4096,
             patience: Duration::from_secs(300),
             failure_rest: Duration::from_secs(1),
+            linger: Duration::from_secs(2),
         }
     }
 }
@@ -81,8 +99,9 @@ pub struct FragmentCache(Arc<Shared>);
 struct Shared {
     config: CacheConfig,
     store: ChunkStore,
+    tier: Option<Box<dyn SharedTier>>,
     memory: Memory,
-    flight: Arc<Flight<ChunkKey, Fragment>>,
+    flight: Arc<Flight<ChunkKey, Leading>>,
     failures: Failures,
     small_flight: Arc<Flight<Arc<str>, small::Following>>,
     /// Closed from the start, which only means that its emptiness can be waited for.
@@ -93,6 +112,15 @@ struct Shared {
 impl FragmentCache {
     /// A cache in front of `store`.
     pub fn new(store: ChunkStore, config: CacheConfig) -> Self {
+        Self::over(store, None, config)
+    }
+
+    /// The same, with a tier behind the disk that is shared with other caches.
+    pub fn with_tier(store: ChunkStore, tier: Box<dyn SharedTier>, config: CacheConfig) -> Self {
+        Self::over(store, Some(tier), config)
+    }
+
+    fn over(store: ChunkStore, tier: Option<Box<dyn SharedTier>>, config: CacheConfig) -> Self {
         let leaders = TaskTracker::new();
         leaders.close();
         Self(Arc::new(Shared {
@@ -103,18 +131,19 @@ impl FragmentCache {
             leaders,
             counters: Counters::default(),
             store,
+            tier,
             config,
         }))
     }
 
     /// The fragment of `key`: from memory, from another request's fetch, from
-    /// disk, or from `fill`, which is called only then, once, on a thread that may
-    /// block; it should hand the writer on to whoever makes the bytes. Returns as
-    /// soon as it is known where the bytes come from, not when they are there.
+    /// disk, or from `source`, which is set going only then, once for all who ask.
+    /// Returns as soon as it is known where the bytes come from, not when they are
+    /// there. Who drops the fragment wants it no more.
     pub async fn get_or_fill(
         &self,
         key: ChunkKey,
-        fill: impl FnOnce(FragmentWriter) + Send + 'static,
+        source: impl Source,
     ) -> Result<Access, CacheError> {
         let shared = &self.0;
         // Most requests end here; what is complete stays so, so no lock is needed to tell.
@@ -127,16 +156,18 @@ impl FragmentCache {
         let mut led = None;
         let boarded = shared.flight.board(
             &key,
-            // One that failed a moment ago is not noted yet.
-            |leading: &Fragment| match leading.state() {
-                FragmentState::Failed(error) => shared.failures.remembers(&error),
-                FragmentState::InProgress { .. } | FragmentState::Complete => true,
+            |leading: &Leading| match leading.state() {
+                // One that failed a moment ago is not noted yet.
+                FragmentState::Failed(error) if !shared.failures.remembers(&error) => None,
+                // A reader from now on, so that the leader does not find itself deserted.
+                _ => Some(leading.follow()),
             },
             || shared.memory.get(&key),
             || {
-                let (writer, supervisor, fragment) = fragment::start();
-                led = Some((writer, supervisor, fragment.clone()));
-                fragment
+                let (leader, fragment) = Leader::new();
+                let leading = leader.leading();
+                led = Some((leader, fragment));
+                leading
             },
         );
         match boarded {
@@ -160,11 +191,11 @@ impl FragmentCache {
                 })
             }
             Boarded::Lead(seat) => {
-                let (writer, supervisor, fragment) = led.expect("who leads has begun a fragment");
+                let (leader, fragment) = led.expect("who leads has begun a fragment");
                 let (tell, told) = oneshot::channel();
                 let leading = shared
                     .clone()
-                    .lead(key, seat, writer, supervisor, fill, tell);
+                    .lead(key, seat, leader, Arc::new(source), tell);
                 shared.leaders.spawn(leading);
                 let outcome = told.await.map_err(|_| CacheError::ShuttingDown)?;
                 Ok(Access { fragment, outcome })
@@ -218,6 +249,7 @@ impl FragmentCache {
         CacheStats {
             memory_chunks: shared.memory.chunks(),
             memory_bytes: shared.memory.bytes(),
+            demoted: shared.memory.demoted(),
             in_flight: shared.flight.len() as u64,
             ..shared.counters.now()
         }
@@ -232,94 +264,5 @@ impl FragmentCache {
     /// shuts down stops asking first.
     pub async fn drain(&self) {
         self.0.leaders.wait().await;
-    }
-}
-
-impl Shared {
-    /// What the leader of `key` does, from its first look at the disk until the
-    /// chunk is durable.
-    async fn lead(
-        self: Arc<Self>,
-        key: ChunkKey,
-        seat: Seat<ChunkKey, Fragment>,
-        writer: FragmentWriter,
-        supervisor: Supervisor,
-        fill: impl FnOnce(FragmentWriter) + Send + 'static,
-        tell: oneshot::Sender<Outcome>,
-    ) {
-        let store = self.store.clone();
-        let looked = self.on_store("read a chunk", move || store.get(&key)).await;
-        if let Some(Lookup::Hit(stored)) = looked {
-            writer.restore(self.hit_disk(key, stored.into()));
-            let _ = tell.send(Outcome::HitDisk);
-            return drop(seat);
-        }
-        self.counters.misses.add(1);
-        // Whoever asked may be gone; the others are not.
-        let _ = tell.send(Outcome::Filled);
-        // Not awaited: it may go on for as long as it makes bytes, and if it dies the
-        // writer dies with it, which the supervisor sees.
-        let _filling = spawn_blocking(move || fill(writer));
-        match supervisor.end_of(self.config.patience).await {
-            Ok(chunk) => {
-                self.counters.bytes_filled.add(chunk.meta.bytes());
-                self.failures.forget(&key);
-                let (store, kept) = (self.store.clone(), chunk.clone());
-                self.on_store("store a chunk", move || {
-                    store.put(&key, &kept.meta, &kept.parts)
-                })
-                .await;
-                self.memory.insert(key, chunk);
-            }
-            Err(error) => {
-                self.counters.failed_fills.add(1);
-                self.failures.note(key, &error, Instant::now());
-                tracing::warn!(%key, %error, "a fill failed");
-            }
-        }
-        drop(seat);
-    }
-
-    /// Calls the store on a blocking thread. A failure is counted and logged and
-    /// then is no different from finding nothing.
-    async fn on_store<T: Send + 'static>(
-        &self,
-        action: &'static str,
-        call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-    ) -> Option<T> {
-        let error = match spawn_blocking(call).await {
-            Ok(Ok(value)) => return Some(value),
-            Ok(Err(error)) => error.to_string(),
-            Err(died) => died.to_string(),
-        };
-        self.counters.store_errors.add(1);
-        tracing::warn!(action, error, "the store failed");
-        None
-    }
-
-    fn failed_lately(&self, error: FillError) -> Access {
-        self.counters.failed_lately.add(1);
-        Access {
-            fragment: Fragment::failed(error),
-            outcome: Outcome::FailedLately,
-        }
-    }
-
-    fn hit_memory(&self, key: &ChunkKey, chunk: Arc<CompleteChunk>) -> Access {
-        self.store.note_use(key);
-        self.counters.hits_memory.add(1);
-        self.counters.bytes_memory.add(chunk.meta.bytes());
-        Access {
-            fragment: Fragment::ready(chunk),
-            outcome: Outcome::HitMemory,
-        }
-    }
-
-    fn hit_disk(&self, key: ChunkKey, chunk: CompleteChunk) -> Arc<CompleteChunk> {
-        let chunk = Arc::new(chunk);
-        self.counters.hits_disk.add(1);
-        self.counters.bytes_disk.add(chunk.meta.bytes());
-        self.memory.insert(key, chunk.clone());
-        chunk
     }
 }

@@ -15,6 +15,8 @@ pub enum Outcome {
     HitMemory,
     /// From disk, read by this request.
     HitDisk,
+    /// From the tier shared with other machines, read by this request.
+    HitShared,
     /// From what another request is already fetching.
     Coalesced,
     /// From the source, set going by this request.
@@ -48,9 +50,24 @@ pub enum Presence {
 /// Why a fragment will never be complete. Every reader of it is told the same.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FillError {
-    /// The writer was dropped before it finished: its thread died or gave up.
+    /// Whoever saw to it is gone: the cache is shutting down.
     #[error("the source went away before the chunk was complete")]
     SourceGone,
+    /// One writer after the other was dropped before it finished: their threads died.
+    #[error("the source died {0} times before the chunk was complete")]
+    SourceDied(u32),
+    /// Nobody wanted the chunk any more.
+    #[error("nobody wanted the chunk any more")]
+    Abandoned,
+    /// The source has no room for more work now.
+    #[error("the source is busy: {0}")]
+    Busy(Arc<str>),
+    /// A second writer gave something else than the one before it.
+    #[error("part {part}: the source gave other bytes than before")]
+    Changed {
+        /// Its place in the chunk.
+        part: usize,
+    },
     /// The source says why.
     #[error("the source failed: {0}")]
     Source(Arc<str>),
@@ -82,6 +99,11 @@ pub enum FillError {
 }
 
 impl FillError {
+    /// Whether another try might well go better at once: nothing was wrong with the chunk.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::SourceGone | Self::Abandoned | Self::Busy(_))
+    }
+
     /// The source's own reason.
     pub fn source_failed(reason: impl std::fmt::Display) -> Self {
         Self::Source(reason.to_string().into())

@@ -30,7 +30,10 @@ impl FragmentCache {
         let mut led = None;
         let boarded = shared.small_flight.board(
             &name,
-            |leading: &Following| !matches!(*leading.borrow(), Some(Err(_))),
+            |leading: &Following| {
+                let failed = matches!(*leading.borrow(), Some(Err(_)));
+                (!failed).then(|| leading.clone())
+            },
             || shared.memory.get_small(&name),
             || {
                 let (tell, told) = watch::channel(None);

@@ -25,7 +25,12 @@ pub(super) struct Counters {
     pub refused: Counter,
     pub failed_fills: Counter,
     pub failed_lately: Counter,
+    pub abandoned: Counter,
+    pub handed_over: Counter,
     pub store_errors: Counter,
+    pub tier_errors: Counter,
+    pub hits_shared: Counter,
+    pub bytes_shared: Counter,
     pub bytes_memory: Counter,
     pub bytes_disk: Counter,
     pub bytes_filled: Counter,
@@ -51,8 +56,22 @@ pub struct CacheStats {
     pub failed_fills: u64,
     /// Requests for what failed a moment before, told so without another try.
     pub failed_lately: u64,
+    /// Fills given up because nobody read them any more.
+    pub abandoned: u64,
+    /// Fills that another try took over because their source died.
+    pub handed_over: u64,
     /// Calls into the store that failed; their requests were served all the same.
     pub store_errors: u64,
+    /// Calls into the shared tier that failed; likewise.
+    pub tier_errors: u64,
+    /// Requests for a chunk answered from the shared tier.
+    pub hits_shared: u64,
+    /// Bytes of the hits in the shared tier.
+    pub bytes_shared: u64,
+    /// Chunks that came up into memory from a tier below.
+    pub promoted: u64,
+    /// Chunks that left memory for others; what the disk kept of them is there.
+    pub demoted: u64,
     /// Bytes of the hits in memory.
     pub bytes_memory: u64,
     /// Bytes of the hits on disk.
@@ -84,7 +103,13 @@ impl Counters {
             refused: self.refused.now(),
             failed_fills: self.failed_fills.now(),
             failed_lately: self.failed_lately.now(),
+            abandoned: self.abandoned.now(),
+            handed_over: self.handed_over.now(),
             store_errors: self.store_errors.now(),
+            tier_errors: self.tier_errors.now(),
+            hits_shared: self.hits_shared.now(),
+            bytes_shared: self.bytes_shared.now(),
+            promoted: self.hits_disk.now() + self.hits_shared.now(),
             bytes_memory: self.bytes_memory.now(),
             bytes_disk: self.bytes_disk.now(),
             bytes_filled: self.bytes_filled.now(),

@@ -1,16 +1,17 @@
 //! The cache under many requests at once, failing sources and leaving clients.
 
 use std::fs;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
 
 use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::sync::Barrier;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::chunk::{Part, PartMeta};
+use crate::chunk::{ChunkMeta, Part, PartMeta, ReuseClass};
 use crate::digest::Digest;
 use crate::store::StoreConfig;
 
@@ -38,6 +39,12 @@ fn write_all(mut writer: FragmentWriter, lens: &[usize]) {
 
 fn must_not_fill(_: FragmentWriter) {
     panic!("there was no need to fill");
+}
+
+/// A source that hands its writers out.
+fn handing() -> (impl Source, UnboundedReceiver<FragmentWriter>) {
+    let (hand, handed) = unbounded_channel();
+    (move |writer| drop(hand.send(writer)), handed)
 }
 
 fn cache_with(config: CacheConfig) -> (TempDir, FragmentCache) {
@@ -129,10 +136,9 @@ async fn a_thousand_first_requests_of_a_hundred_chunks_are_a_hundred_fills() {
 #[tokio::test]
 async fn followers_read_parts_while_the_leader_is_still_writing() {
     let (_dir, cache) = cache();
-    let (hand, handed) = oneshot::channel();
-    let fill = move |writer| assert!(hand.send(writer).is_ok());
-    let first = cache.get_or_fill(key(1), fill).await.unwrap();
-    let mut writer = handed.await.unwrap();
+    let (source, mut handed) = handing();
+    let first = cache.get_or_fill(key(1), source).await.unwrap();
+    let mut writer = handed.recv().await.unwrap();
     let second = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
     assert_eq!(second.outcome, Outcome::Coalesced);
     assert_eq!(cache.peek(&key(1)).await.unwrap(), Presence::InFlight);
@@ -155,45 +161,22 @@ async fn followers_read_parts_while_the_leader_is_still_writing() {
 
 #[tokio::test]
 async fn a_failed_fill_tells_every_waiter_and_frees_the_key() {
-    type Source = fn(FragmentWriter);
-    let sources: [(Source, FillError); 4] = [
-        (drop, FillError::SourceGone),
-        (
-            |writer| {
-                let thread = std::thread::spawn(move || {
-                    let _writer = writer;
-                    panic!("the renderer died");
-                });
-                assert!(thread.join().is_err());
-            },
-            FillError::SourceGone,
-        ),
-        (
-            |_writer| panic!("the fill itself died"),
-            FillError::SourceGone,
-        ),
-        (
-            |writer| writer.fail(FillError::source_failed("no such font")),
-            FillError::Source("no such font".into()),
-        ),
+    let reasons = [
+        FillError::source_failed("no such font"),
+        FillError::Busy("16384 wait".into()),
     ];
-    for (at, (source, expected)) in sources.into_iter().enumerate() {
+    for expected in reasons {
         let (_dir, cache) = cache();
-        let (go, gone) = mpsc::channel::<()>();
-        let fill = move |writer| {
-            gone.recv().unwrap();
-            source(writer);
-        };
-        let first = cache.get_or_fill(key(1), fill).await.unwrap();
+        let (source, mut handed) = handing();
+        let first = cache.get_or_fill(key(1), source).await.unwrap();
         let second = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
-        go.send(()).unwrap();
+        handed.recv().await.unwrap().fail(expected.clone());
         for access in [&first, &second] {
-            let told = access.fragment.finished().await;
-            assert_eq!(told, Err(expected.clone()), "source {at}");
+            assert_eq!(access.fragment.finished().await, Err(expected.clone()));
         }
-        // A source that went away says nothing about the chunk; one that says why
+        // A busy source says nothing about the chunk; one that says what is wrong
         // would say it again.
-        if expected != FillError::SourceGone {
+        if !expected.is_passing() {
             let soon = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
             assert_eq!(soon.outcome, Outcome::FailedLately);
             assert_eq!(soon.fragment.part(0).await, Err(expected.clone()));
@@ -201,11 +184,9 @@ async fn a_failed_fill_tells_every_waiter_and_frees_the_key() {
             assert_eq!(cache.stats().failed_lately, 1);
             continue;
         }
-        let again = cache
-            .get_or_fill(key(1), |writer| write_all(writer, &[9]))
-            .await
-            .unwrap();
-        assert_eq!(again.outcome, Outcome::Filled, "source {at}");
+        let fill = |writer| write_all(writer, &[9]);
+        let again = cache.get_or_fill(key(1), fill).await.unwrap();
+        assert_eq!(again.outcome, Outcome::Filled);
         assert!(again.fragment.finished().await.is_ok());
         cache.drain().await;
         let stats = cache.stats();
@@ -217,19 +198,249 @@ async fn a_failed_fill_tells_every_waiter_and_frees_the_key() {
     }
 }
 
+/// How the first makers of a chunk end without a word.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    /// The source panics before it hands the writer on.
+    InTheSource,
+    /// The thread that writes panics after its first part.
+    WhileWriting,
+    /// The writer is just dropped.
+    Quietly,
+}
+
+fn die(how: Death, mut writer: FragmentWriter) {
+    match how {
+        Death::InTheSource => panic!("the source died"),
+        Death::WhileWriting => {
+            let thread = std::thread::spawn(move || {
+                writer.push(part(3)).unwrap();
+                panic!("the renderer died");
+            });
+            assert!(thread.join().is_err());
+        }
+        Death::Quietly => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn when_a_source_dies_another_try_serves_all_who_wait_once() {
+    for how in [Death::InTheSource, Death::WhileWriting, Death::Quietly] {
+        let (_dir, cache) = cache();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let source = {
+            let tries = tries.clone();
+            move |writer| match tries.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => die(how, writer),
+                _ => write_all(writer, &[3, 4]),
+            }
+        };
+        let mut readers = JoinSet::new();
+        for _ in 0..100 {
+            let (cache, source) = (cache.clone(), source.clone());
+            readers.spawn(async move {
+                let access = cache.get_or_fill(key(1), source).await.unwrap();
+                let first = access.fragment.part(0).await.unwrap();
+                (first, access.fragment.finished().await.unwrap())
+            });
+        }
+        for (first, chunk) in readers.join_all().await {
+            assert_eq!(first, Some(part(3)), "{how:?}");
+            assert_eq!(chunk.parts, [part(3), part(4)], "{how:?}");
+        }
+        cache.drain().await;
+        let stats = cache.stats();
+        assert_eq!(tries.load(Ordering::SeqCst), 3, "{how:?}");
+        assert_eq!((stats.misses, stats.handed_over), (1, 2), "{how:?}");
+        assert_eq!(cache.store().stats().chunks, 1, "{how:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_always_dies_is_given_up_and_rests() {
+    let (_dir, cache) = cache();
+    let dying = |writer: FragmentWriter| drop(writer);
+    let access = cache.get_or_fill(key(1), dying).await.unwrap();
+    let told = access.fragment.finished().await;
+    assert_eq!(told, Err(FillError::SourceDied(3)));
+    cache.drain().await;
+    let soon = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
+    assert_eq!(soon.outcome, Outcome::FailedLately);
+}
+
+#[tokio::test]
+async fn another_try_looks_at_the_disk_first() {
+    let (_dir, cache) = cache();
+    let store = cache.store().clone();
+    let source = move |writer: FragmentWriter| {
+        // As if it had died between storing the chunk and saying so.
+        let meta = ChunkMeta {
+            parts: vec![part(7).meta],
+            cost_ms: 1,
+        };
+        let put = store.put(&key(1), ReuseClass::Shared, &meta, &[part(7)]);
+        assert!(put.is_ok());
+        drop(writer);
+    };
+    let access = cache.get_or_fill(key(1), source).await.unwrap();
+    assert_eq!(access.fragment.finished().await.unwrap().parts, [part(7)]);
+    cache.drain().await;
+    assert_eq!((cache.stats().misses, cache.stats().handed_over), (1, 0));
+}
+
+fn impatient() -> (TempDir, FragmentCache) {
+    cache_with(CacheConfig {
+        linger: Duration::ZERO,
+        ..CacheConfig::default()
+    })
+}
+
+#[tokio::test]
+async fn what_nobody_reads_any_more_is_given_up() {
+    let (_dir, cache) = impatient();
+    let (source, mut handed) = handing();
+    let first = cache.get_or_fill(key(1), source).await.unwrap();
+    let second = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
+    let mut writer = handed.recv().await.unwrap();
+    writer.push(part(1)).unwrap();
+    drop(first);
+    tokio::task::yield_now().await;
+    assert!(writer.is_wanted(), "one still reads");
+    writer.push(part(2)).unwrap();
+    drop(second);
+    cache.drain().await;
+    assert_eq!(writer.push(part(3)), Err(FillError::Abandoned));
+    let stats = cache.stats();
+    assert_eq!((stats.abandoned, stats.failed_fills), (1, 0));
+    assert_eq!(cache.peek(&key(1)).await.unwrap(), Presence::Absent);
+
+    // Nothing is held against it.
+    let fill = |writer| write_all(writer, &[1, 2]);
+    let again = cache.get_or_fill(key(1), fill).await.unwrap();
+    assert_eq!(again.outcome, Outcome::Filled);
+    assert!(again.fragment.finished().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_writer_that_goes_because_nobody_reads_is_no_death() {
+    let (_dir, cache) = cache();
+    let (source, mut handed) = handing();
+    let access = cache.get_or_fill(key(1), source).await.unwrap();
+    let writer = handed.recv().await.unwrap();
+    drop(access);
+    assert!(!writer.is_wanted());
+    drop(writer);
+    cache.drain().await;
+    let stats = cache.stats();
+    assert_eq!(
+        (stats.abandoned, stats.handed_over, stats.failed_fills),
+        (1, 0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_who_come_and_go_are_never_told_that_nobody_wants_it() {
+    let (_dir, cache) = impatient();
+    let mut readers = JoinSet::new();
+    for reader in 0..200_u64 {
+        let cache = cache.clone();
+        readers.spawn(async move {
+            for at in 0..20 {
+                // Made on a thread of its own that looks whether anybody waits, as
+                // the render threads do.
+                let source = |writer: FragmentWriter| {
+                    std::thread::spawn(move || {
+                        std::thread::sleep(Duration::from_micros(50));
+                        if writer.is_wanted() {
+                            write_all(writer, &[5]);
+                        }
+                    });
+                };
+                let seed = 1 + at / 4;
+                let request = cache.get_or_fill(key(seed), source);
+                if (reader + u64::from(at)).is_multiple_of(3) {
+                    // Gone before or after it is answered.
+                    let pause = Duration::from_micros(reader % 100);
+                    let _left = tokio::time::timeout(pause, request).await;
+                    continue;
+                }
+                let access = request.await.unwrap();
+                let chunk = access.fragment.finished().await;
+                assert_eq!(chunk.map(|chunk| chunk.parts.len()), Ok(1));
+            }
+        });
+    }
+    readers.join_all().await;
+    cache.drain().await;
+    assert_eq!(cache.stats().failed_fills, 0);
+}
+
+/// A tier in the same process: another store.
+struct Neighbour(ChunkStore);
+
+impl SharedTier for Neighbour {
+    fn get(&self, key: &ChunkKey) -> Result<Option<CompleteChunk>, TierError> {
+        match self.0.get(key) {
+            Ok(Lookup::Hit(stored)) => Ok(Some(stored.into())),
+            Ok(_) => Ok(None),
+            Err(error) => Err(TierError(error.to_string())),
+        }
+    }
+
+    fn put(&self, key: &ChunkKey, chunk: &CompleteChunk) -> Result<(), TierError> {
+        let put = self
+            .0
+            .put(key, ReuseClass::Shared, &chunk.meta, &chunk.parts);
+        put.map(drop).map_err(|error| TierError(error.to_string()))
+    }
+}
+
+#[tokio::test]
+async fn what_one_machine_made_the_other_finds_in_the_shared_tier() {
+    let shared_dir = TempDir::new().unwrap();
+    let (between, _) = ChunkStore::open(StoreConfig::new(shared_dir.path())).unwrap();
+    let machine = || {
+        let dir = TempDir::new().unwrap();
+        let (store, _) = ChunkStore::open(StoreConfig::new(dir.path())).unwrap();
+        let tier = Box::new(Neighbour(between.clone()));
+        let cache = FragmentCache::with_tier(store, tier, CacheConfig::default());
+        (dir, cache)
+    };
+    let ((_one_dir, one), (_other_dir, other)) = (machine(), machine());
+    let fill = |writer| write_all(writer, &[5, 6]);
+    let access = one.get_or_fill(key(1), fill).await.unwrap();
+    let made = access.fragment.finished().await.unwrap();
+    one.drain().await;
+
+    let access = other.get_or_fill(key(1), must_not_fill).await.unwrap();
+    assert_eq!(access.outcome, Outcome::HitShared);
+    assert_eq!(access.fragment.finished().await.unwrap(), made);
+    other.drain().await;
+    let stats = other.stats();
+    assert_eq!((stats.hits_shared, stats.bytes_shared), (1, 11));
+    assert_eq!((stats.promoted, stats.misses), (1, 0));
+
+    // A tier that fails costs nobody anything.
+    fs::remove_dir_all(shared_dir.path().join("chunks")).unwrap();
+    fs::write(shared_dir.path().join("chunks"), b"").unwrap();
+    let access = other.get_or_fill(key(2), fill).await.unwrap();
+    assert!(access.fragment.finished().await.is_ok());
+    other.drain().await;
+    assert_eq!(other.stats().tier_errors, 1);
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_strands_nobody() {
     let (_dir, cache) = cache();
-    let (hand, handed) = oneshot::channel();
+    let (source, mut handed) = handing();
     let leader = {
         let cache = cache.clone();
         tokio::spawn(async move {
-            let fill = move |writer| assert!(hand.send(writer).is_ok());
-            let access = cache.get_or_fill(key(1), fill).await.unwrap();
+            let access = cache.get_or_fill(key(1), source).await.unwrap();
             access.fragment.finished().await
         })
     };
-    let mut writer = handed.await.unwrap();
+    let mut writer = handed.recv().await.unwrap();
     let follower = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
     writer.push(part(1)).unwrap();
     leader.abort();
@@ -307,6 +518,9 @@ async fn the_memory_budget_is_kept_and_what_left_memory_comes_from_disk() {
     let stats = cache.stats();
     assert_eq!(stats.hits_memory + stats.hits_disk, 40);
     assert!(stats.hits_disk >= 30);
+    assert_eq!(stats.promoted, stats.hits_disk);
+    // Those made and those read again, less what is there now.
+    assert_eq!(stats.demoted, 40 + stats.promoted - stats.memory_chunks);
 }
 
 #[tokio::test]
@@ -362,12 +576,11 @@ async fn more_in_flight_than_allowed_is_refused_until_one_lands() {
         max_in_flight: 1,
         ..CacheConfig::default()
     });
-    let (hand, handed) = oneshot::channel();
-    let fill = move |writer| assert!(hand.send(writer).is_ok());
+    let (fill, mut handed) = handing();
     let _first = cache.get_or_fill(key(1), fill).await.unwrap();
     let refused = cache.get_or_fill(key(2), must_not_fill).await;
     assert!(matches!(refused, Err(CacheError::Busy { in_flight: 1 })));
-    write_all(handed.await.unwrap(), &[1]);
+    write_all(handed.recv().await.unwrap(), &[1]);
     cache.drain().await;
     let fill = |writer| write_all(writer, &[2]);
     assert!(cache.get_or_fill(key(2), fill).await.is_ok());
@@ -377,10 +590,9 @@ async fn more_in_flight_than_allowed_is_refused_until_one_lands() {
 #[tokio::test(start_paused = true)]
 async fn a_source_that_never_answers_is_given_up() {
     let (_dir, cache) = cache();
-    let (hand, handed) = oneshot::channel();
-    let fill = move |writer| assert!(hand.send(writer).is_ok());
+    let (fill, mut handed) = handing();
     let access = cache.get_or_fill(key(1), fill).await.unwrap();
-    let mut kept = handed.await.unwrap();
+    let mut kept = handed.recv().await.unwrap();
     let patience = CacheConfig::default().patience;
     let told = access.fragment.finished().await;
     assert_eq!(told, Err(FillError::Stalled(patience)));

@@ -1,11 +1,13 @@
 //! The chunk: the unit that is rendered, cached and published.
 
+mod class;
 mod describe;
 pub mod encode;
 pub mod key;
 pub mod part;
 pub mod spec;
 
+pub use class::ReuseClass;
 pub use describe::{Difference, Property};
 pub use key::ChunkKey;
 pub use part::{ChunkMeta, Part, PartMeta};

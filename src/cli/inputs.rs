@@ -14,6 +14,7 @@ use crate::cli::BadInput;
 use crate::delivery::{Plan, PlanError, Planner};
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, Scheme};
 use crate::policy::PolicyKind;
+use crate::store::AdmissionKind;
 use crate::template::merge::Data;
 use crate::time::Time;
 
@@ -89,6 +90,7 @@ impl FolderArgs {
             disk_bytes: self.cache_size,
             min_free_bytes: self.keep_free,
             eviction: self.eviction,
+            admission: AdmissionKind::All,
             chunk_memory: CacheConfig::default().ram_bytes,
         }
     }

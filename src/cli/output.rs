@@ -40,9 +40,8 @@ impl Target {
 /// The chunks of one track as the delivery wants them.
 pub(super) fn wanted(chunks: &[PlacedChunk], shared: bool) -> Vec<Wanted> {
     let want = |chunk: &PlacedChunk| Wanted {
-        key: chunk.key,
-        spec: std::sync::Arc::new(chunk.spec.clone()),
         shared: SharedLayers(if shared { chunk.shared_layers } else { 0 }),
+        ..Wanted::of(chunk)
     };
     chunks.iter().map(want).collect()
 }

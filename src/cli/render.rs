@@ -135,11 +135,14 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
     let audio = output::wanted(&plan.partition.audio, false);
     let bar = progress::bar((video.len() + audio.len()) as u64, "rendering");
     let mut rendered = Rendered::default();
+    // Held until all is there: what nobody reads any more is given up.
+    let mut opening = None;
     if let Some(first) = video.first() {
         let access = delivery.chunk(first, Priority::Viewer).await?;
         access.fragment.part(0).await?;
         rendered.first_part = started.elapsed();
         rendered.video += usize::from(access.outcome == Outcome::Filled);
+        opening = Some(access);
     }
     let (_, _, threads) = delivery.pool().load();
     let of = |chunks: Vec<Wanted>, is_video: bool| {
@@ -161,6 +164,7 @@ async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Re
         .buffer_unordered(AHEAD * threads)
         .try_collect()
         .await?;
+    drop(opening);
     bar.finish_and_clear();
     rendered.video += outcomes
         .iter()

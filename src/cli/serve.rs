@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use crate::app::Engine;
+use crate::app::{Engine, EngineConfig};
 use crate::cli::BadInput;
-use crate::cli::inputs::FolderArgs;
+use crate::cli::inputs::{FolderArgs, size};
 use crate::http::{AppState, Shelf, serve};
 use crate::publish::Publisher;
-use crate::store::{ScrubPlan, Scrubber};
+use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -35,12 +35,39 @@ pub(super) struct ServeArgs {
     )]
     templates: PathBuf,
 
+    /// Memory for chunks that are asked for again and again
+    #[arg(long, value_name = "SIZE", env = "LOOMCAST_MEMORY", value_parser = size, default_value = "256MiB")]
+    memory: u64,
+
+    /// Which chunks are kept at their first use: all, or proven (those of a kind that is used again)
+    #[arg(
+        long,
+        value_name = "WHICH",
+        env = "LOOMCAST_ADMISSION",
+        value_parser = admission,
+        default_value = "proven"
+    )]
+    admission: AdmissionKind,
+
     #[command(flatten)]
     folders: FolderArgs,
 }
 
+fn admission(name: &str) -> Result<AdmissionKind, String> {
+    let known = AdmissionKind::NAMED
+        .iter()
+        .find(|(known, _)| *known == name);
+    known
+        .map(|(_, kind)| *kind)
+        .ok_or_else(|| "expected all or proven".into())
+}
+
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
-    let engine = Engine::open(&args.folders.config(None))?;
+    let engine = Engine::open(&EngineConfig {
+        admission: args.admission,
+        chunk_memory: args.memory,
+        ..args.folders.config(None)
+    })?;
     let shelf = Shelf::load(&args.templates, &engine.planner)
         .map_err(|error| BadInput(error.to_string()))?;
     crate::media::load_elements();

@@ -20,13 +20,13 @@ use thiserror::Error;
 use crate::cache::{
     Access, CacheError, CompleteChunk, FillError, FragmentCache, Outcome, Presence,
 };
-use crate::chunk::{ChunkKey, ChunkSpec};
+use crate::chunk::{ChunkKey, ChunkSpec, ReuseClass};
 use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
 use crate::digest::Digest;
 use crate::media::aac_config;
 use crate::partition::PlacedChunk;
 use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
-use crate::render::{Job, Priority, RenderPool, SharedLayers};
+use crate::render::{RenderPool, SharedLayers, Urgency};
 
 /// Why a chunk cannot be had.
 #[derive(Debug, Error)]
@@ -45,6 +45,18 @@ pub enum DeliveryError {
     SampleRate(u32),
 }
 
+impl DeliveryError {
+    /// Whether another try might well go better soon: nothing was wrong with what
+    /// was asked for.
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Cache(CacheError::Busy { .. } | CacheError::ShuttingDown) => true,
+            Self::Cache(CacheError::Fill(error)) | Self::Fill(error) => error.is_passing(),
+            Self::Cache(CacheError::Store(_)) | Self::Cmaf(_) | Self::SampleRate(_) => false,
+        }
+    }
+}
+
 /// A chunk as a reader asks for it.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -55,6 +67,8 @@ pub struct Wanted {
     /// Which of its layers other recipients' chunks share, if they are asked
     /// for about now.
     pub shared: SharedLayers,
+    /// Who else may ask for it.
+    pub class: ReuseClass,
 }
 
 impl Wanted {
@@ -64,6 +78,11 @@ impl Wanted {
             key: chunk.key,
             spec: Arc::new(chunk.spec.clone()),
             shared: SharedLayers::default(),
+            class: if chunk.dynamic {
+                ReuseClass::Personal
+            } else {
+                ReuseClass::Shared
+            },
         }
     }
 }
@@ -118,32 +137,24 @@ impl Delivery {
     }
 
     /// The chunk, from the cache or rendered; perhaps still growing. A chunk
-    /// that waits to be rendered becomes at least this urgent.
+    /// that waits to be rendered becomes at least this urgent. Who drops it wants it
+    /// no more: what nobody wants is not rendered.
     pub async fn chunk(
         &self,
         wanted: &Wanted,
-        priority: Priority,
+        urgency: impl Into<Urgency>,
     ) -> Result<Access, DeliveryError> {
-        let shared = Arc::clone(&self.shared);
-        let job = wanted.clone();
-        let access = self.shared.cache.get_or_fill(wanted.key, move |writer| {
-            let sink = Box::new(origin::FragmentSink::new(writer));
-            let job = Job {
-                spec: job.spec,
-                shared: job.shared,
-                sink,
-            };
-            // A full queue drops the job, and with it the writer: the fragment
-            // fails, and its readers are told.
-            if let Err(full) = shared.pool.submit(priority, job) {
-                tracing::warn!(%full, "a chunk was refused");
-            }
-        });
-        let access = access.await?;
+        let urgency = urgency.into();
+        let source = origin::RenderSource {
+            shared: Arc::clone(&self.shared),
+            wanted: wanted.clone(),
+            urgency,
+        };
+        let access = self.shared.cache.get_or_fill(wanted.key, source).await?;
         // Only what another reader asked for can be waiting with less urgency;
         // a hit never is, and must not cost a look through the queue.
         if access.outcome == Outcome::Coalesced {
-            self.shared.pool.promote(&wanted.key, priority);
+            self.shared.pool.promote(&wanted.key, urgency.priority);
         }
         Ok(access)
     }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::cmaf::{self, CmafError, Extent, Progressive, ProgressiveTrack, SampleInfo, Track};
 use crate::delivery::{Delivery, DeliveryError, Wanted};
-use crate::render::Priority;
+use crate::render::{Priority, Urgency};
 
 /// Chunks fetched or rendered ahead of the one that is written.
 const AHEAD: usize = 4;
@@ -42,14 +42,15 @@ impl Movie {
     pub async fn join(
         delivery: &Delivery,
         tracks: Vec<(Track, Vec<Wanted>)>,
-        priority: Priority,
+        urgency: impl Into<Urgency>,
     ) -> Result<Self, MovieError> {
+        let urgency = urgency.into();
         let mut joined = Vec::new();
         let mut places = Vec::new();
         for (track, chunks) in tracks {
             let read = stream::iter(chunks)
                 .map(|wanted| async {
-                    let samples = samples(delivery, &wanted, priority).await?;
+                    let samples = samples(delivery, &wanted, urgency).await?;
                     Ok::<_, MovieError>((wanted, samples))
                 })
                 .buffered(AHEAD)
@@ -140,9 +141,9 @@ impl Movie {
 async fn samples(
     delivery: &Delivery,
     wanted: &Wanted,
-    priority: Priority,
+    urgency: Urgency,
 ) -> Result<Vec<Vec<SampleInfo>>, MovieError> {
-    let access = delivery.chunk(wanted, priority).await?;
+    let access = delivery.chunk(wanted, urgency).await?;
     let chunk = access
         .fragment
         .finished()

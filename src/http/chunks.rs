@@ -82,7 +82,7 @@ pub(super) async fn chunk(
         return Ok((StatusCode::NOT_MODIFIED, fixed(&etag)).into_response());
     }
     let delivery = state.publisher.delivery();
-    let wanted = state.publisher.wanted(&parsed);
+    let wanted = state.publisher.requested(&parsed);
     let fragment = match &wanted {
         Some(wanted) => delivery.chunk(wanted, Priority::Viewer).await?.fragment,
         // Of a video that is forgotten, but perhaps still in the cache.
@@ -91,13 +91,8 @@ pub(super) async fn chunk(
             None => return Err(unknown()),
         },
     };
-    let failed = |error: FillError| ApiError::Internal(error.to_string());
     if let Some(index) = place.part {
-        let part = fragment
-            .part(index)
-            .await
-            .map_err(failed)?
-            .ok_or_else(unknown)?;
+        let part = fragment.part(index).await?.ok_or_else(unknown)?;
         let Retimed { head, tail } = at_its_time(&part, place.decode_time)?;
         return Ok(body(&headers, &etag, vec![head, tail]));
     }
@@ -112,11 +107,7 @@ pub(super) async fn chunk(
     // Still being rendered: the viewer gets each part as it comes, all of them, as
     // its length is not known to cut a range from. The first is waited for, so
     // that a failure can still be said in the status.
-    let first = fragment
-        .part(0)
-        .await
-        .map_err(failed)?
-        .ok_or_else(unknown)?;
+    let first = fragment.part(0).await?.ok_or_else(unknown)?;
     let parts = stream::unfold(
         (fragment, 0, Some(first)),
         move |(fragment, index, known)| async move {

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::cache::CacheError;
+use crate::cache::FillError;
 use crate::delivery::{DeliveryError, MovieError, PlanError};
 use crate::http::router::MAX_BODY_BYTES;
 use crate::publish::registry::PublishError;
@@ -140,12 +140,17 @@ impl From<PlanError> for ApiError {
 
 impl From<DeliveryError> for ApiError {
     fn from(error: DeliveryError) -> Self {
-        match error {
-            DeliveryError::Cache(CacheError::Busy { .. } | CacheError::ShuttingDown) => {
-                Self::Unavailable(error.to_string())
-            }
-            other => Self::Internal(other.to_string()),
+        if error.is_passing() {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Internal(error.to_string())
         }
+    }
+}
+
+impl From<FillError> for ApiError {
+    fn from(error: FillError) -> Self {
+        DeliveryError::from(error).into()
     }
 }
 

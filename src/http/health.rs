@@ -51,6 +51,11 @@ pub(super) async fn stats(State(state): State<AppState>) -> Response {
             "coalesced": cache.coalesced,
             "failed": cache.failed_fills,
             "failed_lately": cache.failed_lately,
+            "abandoned": cache.abandoned,
+            "handed_over": cache.handed_over,
+            "promoted": cache.promoted,
+            "demoted": cache.demoted,
+            "store_errors": cache.store_errors,
             "memory_bytes": cache.memory_bytes,
         },
     });

@@ -79,7 +79,10 @@ pub(super) async fn media(
         }
     };
     match folder.as_str() {
-        "index" => vod(&video, kind),
+        "index" => {
+            video.watched();
+            vod(&video, kind)
+        }
         "live" => live(&video, kind, &query.unwrap_or_default(), least(&headers)).await,
         _ => Err(ApiError::NotFound(format!(
             "no playlists {folder:?}: expected live or index"
@@ -130,7 +133,6 @@ async fn live(
 ) -> Result<Response, ApiError> {
     let directives = DeliveryDirectives::parse(query)
         .map_err(|error| ApiError::field("query", error.to_string(), ""))?;
-    video.start();
     let blocking = directives.msn.is_some();
     let patience = if blocking {
         Duration::from_secs(u64::from(MAX_BLOCK_TARGETS * video.targets.segment_s))
@@ -142,6 +144,10 @@ async fn live(
     loop {
         changes.mark_unchanged();
         let playlist = now(video, kind).map_err(internal)?;
+        if !playlist.ended {
+            // Wants what comes next; and still does when it waits for long.
+            video.watched_at((kind, playlist.segments.len()));
+        }
         let early = playlist.segments.len() < least && !playlist.ended;
         match decide(&playlist, directives) {
             Reload::BadRequest(error) => {

@@ -39,7 +39,7 @@ pub fn router(state: AppState) -> Router {
     // Players live on other origins than the videos.
     let cors = CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers([
             HeaderName::from_static("content-type"),
             HeaderName::from_static("range"),
@@ -53,7 +53,7 @@ pub fn router(state: AppState) -> Router {
         // Videos
         .route("/v1/videos", get(videos::list).post(videos::create))
         // `{id}`, or `{id}.mp4`: a path segment is one parameter.
-        .route("/v1/videos/{id}", get(videos::show))
+        .route("/v1/videos/{id}", get(videos::show).delete(videos::delete))
         .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
         // Chunks

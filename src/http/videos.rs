@@ -19,7 +19,7 @@ use crate::http::{ApiError, AppState};
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, PlacedChunk, Scheme};
 use crate::publish::playlists::{TrackKind, video_clock};
 use crate::publish::{ChunkState, NewVideo, RenderMode, Video, VideoStatus};
-use crate::render::Priority;
+use crate::render::{Lane, Priority, Urgency};
 use crate::template::merge::Data;
 use crate::time::Time;
 
@@ -169,6 +169,16 @@ pub(super) async fn show(
     }
 }
 
+/// `DELETE /v1/videos/{id}`
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let video = find(&state, &id)?;
+    state.publisher.forget(&video.id);
+    Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, NO_STORE)]).into_response())
+}
+
 /// The video of this id.
 pub(super) fn find(state: &AppState, id: &str) -> Result<std::sync::Arc<Video>, ApiError> {
     let video = id
@@ -193,7 +203,10 @@ async fn mp4(
     let movie = Movie::join(
         state.publisher.delivery(),
         tracks.collect(),
-        Priority::LookAhead,
+        Urgency {
+            priority: Priority::LookAhead,
+            lane: Lane(video.id.as_u128()),
+        },
     )
     .await?;
     let name = format!("inline; filename=\"loomcast-{}.mp4\"", video.id);

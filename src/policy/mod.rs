@@ -3,6 +3,7 @@
 //! Pure bookkeeping over keys, bytes and costs, behind one trait: the store runs
 //! what a simulation of its traffic runs. Nothing here reads a clock or a disk.
 
+mod admission;
 mod gdsf;
 mod lru;
 mod replay;
@@ -10,6 +11,7 @@ mod s3fifo;
 #[cfg(test)]
 mod tests;
 
+pub use admission::Admission;
 pub use gdsf::Gdsf;
 pub use lru::Lru;
 pub use replay::{Replay, Request, replay};

@@ -9,7 +9,7 @@ use crate::playlist::{
     TagError, Uri,
 };
 use crate::publish::playlists::{FROM_THE_START, Targets};
-use crate::publish::video::ChunkState;
+use crate::publish::state::ChunkState;
 
 /// The address of a chunk as a segment.
 pub fn segment_uri(chunk: &PlacedChunk) -> Result<Uri, TagError> {

@@ -1,7 +1,7 @@
 //! The videos that can be asked for, and what their chunks are made of.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -10,8 +10,10 @@ use uuid::Uuid;
 use crate::cache::Access;
 use crate::chunk::ChunkKey;
 use crate::delivery::{Delivery, DeliveryError, Wanted};
+use crate::publish::lookahead::Place;
 use crate::publish::playlists::TrackKind;
-use crate::publish::video::{NewVideo, RenderMode, Video};
+use crate::publish::state::RenderMode;
+use crate::publish::video::{NewVideo, Video};
 use crate::render::Priority;
 
 /// The most videos that are remembered; the oldest that is not being rendered goes first.
@@ -53,9 +55,25 @@ struct Shared {
 struct State {
     videos: HashMap<Uuid, Arc<Video>>,
     oldest_first: VecDeque<Uuid>,
-    /// What each chunk is made of, and how many videos have it.
-    specs: HashMap<ChunkKey, (Wanted, usize)>,
+    /// What each chunk is made of, and which videos have it where.
+    specs: HashMap<ChunkKey, Spec>,
 }
+
+struct Spec {
+    wanted: Wanted,
+    /// The newest last.
+    uses: Vec<Use>,
+}
+
+/// A chunk's place in a video.
+struct Use {
+    video: Weak<Video>,
+    id: Uuid,
+    place: Place,
+}
+
+/// The most videos that a request for a chunk they share is told to; the newest are.
+const MAX_TOLD: usize = 16;
 
 impl Publisher {
     /// Publishes videos whose chunks come from `delivery`.
@@ -92,7 +110,7 @@ impl Publisher {
         let audio = audio
             .map(|profile| delivery.audio_init(profile))
             .transpose()?;
-        let stopping = self.shared.stopping.clone();
+        let stopping = self.shared.stopping.child_token();
         let video = Video::new(new, init?, audio, opening?, delivery.clone(), stopping);
         let video = Arc::new(video);
         self.remember(&video)?;
@@ -116,12 +134,16 @@ impl Publisher {
     fn remember(&self, video: &Arc<Video>) -> Result<(), TooManyVideos> {
         let mut state = self.state();
         state.make_room(chunk_count(video))?;
-        for wanted in wanted(video) {
-            state
-                .specs
-                .entry(wanted.key)
-                .or_insert_with(|| (wanted.clone(), 0))
-                .1 += 1;
+        for (place, wanted) in wanted(video) {
+            let spec = state.specs.entry(wanted.key).or_insert_with(|| Spec {
+                wanted: wanted.clone(),
+                uses: Vec::new(),
+            });
+            spec.uses.push(Use {
+                video: Arc::downgrade(video),
+                id: video.id,
+                place,
+            });
         }
         state.oldest_first.push_back(video.id);
         state.videos.insert(video.id, Arc::clone(video));
@@ -145,12 +167,36 @@ impl Publisher {
             .collect()
     }
 
-    /// What the chunk is made of, if a remembered video has it.
-    pub fn wanted(&self, key: &ChunkKey) -> Option<Wanted> {
-        self.state()
-            .specs
-            .get(key)
-            .map(|(wanted, _)| wanted.clone())
+    /// What the chunk is made of, if a remembered video has it. A player asks for
+    /// it: the videos that are watched are told where.
+    pub fn requested(&self, key: &ChunkKey) -> Option<Wanted> {
+        let state = self.state();
+        let spec = state.specs.get(key)?;
+        let wanted = spec.wanted.clone();
+        let newest = spec.uses.iter().rev().take(MAX_TOLD);
+        let told: Vec<(Arc<Video>, Place)> = newest
+            .filter_map(|used| Some((used.video.upgrade()?, used.place)))
+            .filter(|(video, _)| video.is_watched())
+            .collect();
+        drop(state);
+        for (video, place) in told {
+            video.watched_at(place);
+        }
+        Some(wanted)
+    }
+
+    /// Forgets a video, and renders nothing more for it; says whether there was
+    /// one. Its chunks stay in the cache.
+    pub fn forget(&self, id: &Uuid) -> bool {
+        let mut state = self.state();
+        let Some(video) = state.videos.remove(id) else {
+            return false;
+        };
+        state.oldest_first.retain(|known| known != id);
+        state.forget_chunks(&video);
+        drop(state);
+        video.stop();
+        true
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -185,10 +231,10 @@ impl State {
     }
 
     fn forget_chunks(&mut self, video: &Video) {
-        for wanted in wanted(video) {
-            if let Some((_, users)) = self.specs.get_mut(&wanted.key) {
-                *users -= 1;
-                if *users == 0 {
+        for (_, wanted) in wanted(video) {
+            if let Some(spec) = self.specs.get_mut(&wanted.key) {
+                spec.uses.retain(|used| used.id != video.id);
+                if spec.uses.is_empty() {
                     self.specs.remove(&wanted.key);
                 }
             }
@@ -196,10 +242,12 @@ impl State {
     }
 }
 
-fn wanted(video: &Video) -> impl Iterator<Item = &Wanted> {
-    [TrackKind::Video, TrackKind::Audio]
-        .into_iter()
-        .flat_map(|kind| video.wanted(kind))
+fn wanted(video: &Video) -> impl Iterator<Item = (Place, &Wanted)> {
+    let of = |kind| {
+        let wanted = video.wanted(kind).iter().enumerate();
+        wanted.map(move |(index, wanted)| ((kind, index), wanted))
+    };
+    of(TrackKind::Video).chain(of(TrackKind::Audio))
 }
 
 fn chunk_count(video: &Video) -> usize {

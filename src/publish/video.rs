@@ -1,111 +1,20 @@
-//! One video: its plan, how far each of its chunks is, and the task that has
-//! them rendered in the order in which they are watched.
+//! One video: its plan, and how far each of its chunks is.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, stream};
-use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cache::{Access, Outcome, Presence};
-use crate::chunk::PartMeta;
 use crate::delivery::{Delivery, DeliveryError, Init, Plan, Wanted};
 use crate::partition::PlacedChunk;
-use crate::publish::playlists::{Targets, TrackKind};
-use crate::render::Priority;
-
-/// Chunks of one video that are asked for at a time: enough to keep the render
-/// threads busy, few enough that one long video does not fill the queue.
-const LOOK_AHEAD: usize = 8;
-
-/// The first chunks of each track are somebody's first picture.
-const URGENT: usize = 2;
-
-/// How far a chunk is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChunkState {
-    /// Not asked for yet.
-    Pending,
-    /// Not asked for yet, but in the cache when last looked.
-    Stored,
-    /// Being rendered; these parts are there.
-    Rendering(Vec<PartMeta>),
-    /// There. `render_ms` is set if it was rendered for this video.
-    Ready {
-        /// Its parts.
-        parts: Vec<PartMeta>,
-        /// How long rendering took; `None` for one that was in the cache.
-        render_ms: Option<u32>,
-    },
-    /// It could not be rendered.
-    Failed(String),
-}
-
-impl ChunkState {
-    /// The word for it in reports.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Rendering(_) => "rendering",
-            Self::Stored
-            | Self::Ready {
-                render_ms: None, ..
-            } => "hit",
-            Self::Ready {
-                render_ms: Some(_), ..
-            } => "rendered",
-            Self::Failed(_) => "failed",
-        }
-    }
-
-    /// The parts that are there.
-    pub fn parts(&self) -> &[PartMeta] {
-        match self {
-            Self::Rendering(parts) | Self::Ready { parts, .. } => parts,
-            Self::Pending | Self::Stored | Self::Failed(_) => &[],
-        }
-    }
-}
-
-/// When a video's chunks are rendered.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum RenderMode {
-    /// At once, in the order in which they are watched.
-    #[default]
-    Ahead,
-    /// When a player asks for them.
-    OnDemand,
-}
-
-/// How a video is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VideoStatus {
-    /// Chunks are missing, and rendered as players ask for them.
-    OnDemand,
-    /// Chunks are still to come.
-    Rendering,
-    /// All chunks are there.
-    Done,
-    /// A chunk could not be rendered.
-    Failed,
-}
-
-impl VideoStatus {
-    /// The word for it in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OnDemand => "on_demand",
-            Self::Rendering => "rendering",
-            Self::Done => "done",
-            Self::Failed => "failed",
-        }
-    }
-}
+use crate::publish::driver::{Driver, WATCHED_FOR, Watch};
+use crate::publish::lookahead::Place;
+use crate::publish::playlists::{Targets, TrackKind, video_clock};
+use crate::publish::state::{ChunkState, RenderMode, VideoStatus};
+use crate::render::Urgency;
 
 /// What is to be published.
 pub struct NewVideo {
@@ -129,15 +38,19 @@ pub struct Video {
     pub plan: Plan,
     /// The longest segment and part of its playlists.
     pub targets: Targets,
+    /// When its chunks are rendered.
+    pub mode: RenderMode,
     tracks: [Track; 2],
     delivery: Delivery,
     received: Instant,
     /// The first picture, asked for before the video was there.
     opening: Mutex<Option<Access>>,
     first_part: Mutex<Option<Duration>>,
-    started: AtomicBool,
-    /// Ends rendering ahead.
-    stopping: CancellationToken,
+    watch: Mutex<Watch>,
+    /// Tells the driver that somebody has asked for something.
+    pub(super) nudge: Notify,
+    /// Ends the driver.
+    pub(super) stopping: CancellationToken,
     /// Counts changes of any chunk's state.
     changes: watch::Sender<u64>,
 }
@@ -177,8 +90,8 @@ impl Video {
         let NewVideo {
             template,
             plan,
+            mode,
             received,
-            ..
         } = new;
         Self {
             id: Uuid::new_v4(),
@@ -189,11 +102,13 @@ impl Video {
                 Track::new(&plan.partition.audio, audio),
             ],
             plan,
+            mode,
             delivery,
             received,
             opening: Mutex::new(opening),
             first_part: Mutex::default(),
-            started: AtomicBool::new(false),
+            watch: Mutex::default(),
+            nudge: Notify::new(),
             stopping,
             changes: watch::Sender::new(0),
         }
@@ -224,7 +139,7 @@ impl Video {
 
     /// How the video is doing.
     pub fn status(&self) -> VideoStatus {
-        let missing = if self.started() {
+        let missing = if self.is_driven() {
             VideoStatus::Rendering
         } else {
             VideoStatus::OnDemand
@@ -242,23 +157,26 @@ impl Video {
         status
     }
 
-    /// Whether chunks are being rendered for it: not before anybody watches it.
+    /// Whether chunks are being rendered for it: on demand, while somebody watches.
     pub fn is_busy(&self) -> bool {
         self.status() == VideoStatus::Rendering
     }
 
-    fn started(&self) -> bool {
-        self.started.load(Ordering::Acquire)
+    fn is_driven(&self) -> bool {
+        self.watch().driven
     }
 
-    /// Looks which chunks are in the cache by now. A video that renders ahead
-    /// knows without looking.
+    /// Looks which chunks are in the cache by now. A video whose chunks are being
+    /// rendered knows without looking.
     pub async fn refresh(&self) -> Result<(), DeliveryError> {
-        if self.started() {
+        if self.is_driven() {
             return Ok(());
         }
         for kind in [TrackKind::Video, TrackKind::Audio] {
             for (index, wanted) in self.wanted(kind).iter().enumerate() {
+                if self.is_known((kind, index)) {
+                    continue;
+                }
                 let state = match self.delivery.presence(&wanted.key).await? {
                     Presence::Memory | Presence::Disk => ChunkState::Stored,
                     Presence::InFlight => ChunkState::Rendering(Vec::new()),
@@ -266,13 +184,28 @@ impl Video {
                 };
                 // It may have been started meanwhile: then it knows better.
                 let mut states = self.track(kind).states();
-                if self.started() {
+                if self.is_driven() {
                     return Ok(());
                 }
                 states[index] = state;
             }
         }
         Ok(())
+    }
+
+    /// Whether the chunk's state is known for good.
+    fn is_known(&self, (kind, index): Place) -> bool {
+        let states = self.track(kind).states();
+        matches!(
+            states[index],
+            ChunkState::Ready { .. } | ChunkState::Failed(_)
+        )
+    }
+
+    /// Whether parts of the chunk are there, or it is known that none will be.
+    pub(super) fn has_begun(&self, (kind, index): Place) -> bool {
+        let states = self.track(kind).states();
+        matches!(states[index], ChunkState::Failed(_)) || !states[index].parts().is_empty()
     }
 
     /// From being asked for to the first part of the first picture.
@@ -285,112 +218,79 @@ impl Video {
         self.changes.subscribe()
     }
 
-    /// Has all chunks rendered, in the order in which they are watched. Only
-    /// the first call does anything.
+    /// Has chunks rendered from now on: all of them if they are wanted ahead, else
+    /// as they are watched.
     pub fn start(self: &Arc<Self>) {
-        if self.started.swap(true, Ordering::AcqRel) {
+        self.drive(None);
+    }
+
+    /// Somebody watches, and has asked for this chunk, or for a playlist that is
+    /// about to name it.
+    pub fn watched_at(self: &Arc<Self>, place: Place) {
+        self.drive(Some(place));
+    }
+
+    /// Somebody is about to watch, it is not known where.
+    pub fn watched(&self) {
+        self.watch().until = Some(Instant::now() + WATCHED_FOR);
+        self.nudge.notify_one();
+    }
+
+    /// Whether somebody watches.
+    pub fn is_watched(&self) -> bool {
+        let until = self.watch().until;
+        until.is_some_and(|until| until > Instant::now())
+    }
+
+    fn drive(self: &Arc<Self>, place: Option<Place>) {
+        let mut watch = self.watch();
+        watch.until = Some(Instant::now() + WATCHED_FOR);
+        watch.playhead = place.or(watch.playhead);
+        let driven = watch.driven;
+        // Never held while the states are looked at, which are locked before it elsewhere.
+        drop(watch);
+        self.nudge.notify_one();
+        if driven || self.stopping.is_cancelled() || self.missing().is_empty() {
             return;
         }
-        let video = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut order = video.order().into_iter();
-            let first = order.next();
-            let stopping = video.stopping.clone();
-            let follow = |(kind, index)| {
-                let video = Arc::clone(&video);
-                async move { video.follow(kind, index).await }
-            };
-            // The first picture has the machine to itself.
-            let rest = async {
-                video.first_part_decided().await;
-                stream::iter(order)
-                    .map(&follow)
-                    .buffered(LOOK_AHEAD)
-                    .take_until(stopping.cancelled_owned())
-                    .for_each(|()| async {})
-                    .await;
-            };
-            match first {
-                Some(first) => drop(tokio::join!(follow(first), rest)),
-                None => rest.await,
-            }
-        });
-    }
-
-    /// Waits until the first part of the first picture is there, or will not come.
-    async fn first_part_decided(&self) {
-        let mut changes = self.changes();
-        loop {
-            changes.mark_unchanged();
-            let waiting = self
-                .track(TrackKind::Video)
-                .states()
-                .first()
-                .is_some_and(|state| match state {
-                    ChunkState::Pending | ChunkState::Stored => true,
-                    ChunkState::Rendering(parts) => parts.is_empty(),
-                    ChunkState::Ready { .. } | ChunkState::Failed(_) => false,
-                });
-            // Its sender is a member of this video.
-            if !waiting || changes.changed().await.is_err() {
-                return;
-            }
+        if !std::mem::replace(&mut self.watch().driven, true) {
+            Driver::spawn(Arc::clone(self));
         }
     }
 
-    /// All chunks by the time at which they are shown; the first picture first.
-    fn order(&self) -> Vec<(TrackKind, usize)> {
-        let starts = |kind: TrackKind, timescale: u64| {
+    /// The chunks that are not known to be there or to have failed, with their
+    /// starts in microseconds.
+    pub(super) fn missing(&self) -> Vec<(Place, u64)> {
+        let of = |kind: TrackKind| {
+            let clock = match (kind, &self.plan.timeline.audio) {
+                (TrackKind::Audio, Some(audio)) => audio.sample_rate,
+                _ => video_clock(&self.plan.timeline.video),
+            };
             let start = move |(index, chunk): (usize, &PlacedChunk)| {
-                (
-                    u128::from(chunk.decode_time) * 1_000_000 / u128::from(timescale),
-                    kind,
-                    index,
-                )
+                let start = u128::from(chunk.decode_time) * 1_000_000 / u128::from(clock.get());
+                ((kind, index), u64::try_from(start).unwrap_or(u64::MAX))
             };
             self.chunks(kind).iter().enumerate().map(start)
         };
-        let sample_rate = self
-            .plan
-            .timeline
-            .audio
-            .as_ref()
-            .map_or(1, |audio| audio.sample_rate.get());
-        let video = starts(
-            TrackKind::Video,
-            self.plan.timeline.video.timescale().into(),
-        );
-        let mut order: Vec<_> = video
-            .chain(starts(TrackKind::Audio, sample_rate.into()))
-            .collect();
-        order.sort_by_key(|(start, kind, _)| (*start, *kind == TrackKind::Audio));
-        order
-            .into_iter()
-            .map(|(_, kind, index)| (kind, index))
+        of(TrackKind::Video)
+            .chain(of(TrackKind::Audio))
+            .filter(|(place, _)| !self.is_known(*place))
             .collect()
     }
 
-    /// Asks for one chunk and keeps its state until it is there.
-    async fn follow(&self, kind: TrackKind, index: usize) {
-        let priority = if index < URGENT {
-            Priority::Viewer
-        } else {
-            Priority::LookAhead
-        };
-        let state = match self.read(kind, index, priority).await {
-            Ok(state) => state,
-            Err(error) => ChunkState::Failed(error.to_string()),
-        };
-        self.set(kind, index, state);
+    /// Ends the rendering of whatever nobody else wants.
+    pub(super) fn stop(&self) {
+        self.stopping.cancel();
     }
 
-    async fn read(
+    /// Asks for a chunk and reads it to its end.
+    pub(super) async fn read(
         &self,
-        kind: TrackKind,
-        index: usize,
-        priority: Priority,
+        place: Place,
+        urgency: Urgency,
     ) -> Result<ChunkState, DeliveryError> {
-        let opening = match (kind, index) {
+        let (kind, index) = place;
+        let opening = match place {
             (TrackKind::Video, 0) => lock(&self.opening).take(),
             _ => None,
         };
@@ -398,17 +298,17 @@ impl Video {
             Some(access) => access,
             None => {
                 let wanted = &self.track(kind).wanted[index];
-                self.delivery.chunk(wanted, priority).await?
+                self.delivery.chunk(wanted, urgency).await?
             }
         };
         let mut parts = Vec::new();
         while let Some(part) = access.fragment.part(parts.len()).await? {
             parts.push(part.meta);
-            if kind == TrackKind::Video && index == 0 && parts.len() == 1 {
+            if place == (TrackKind::Video, 0) && parts.len() == 1 {
                 lock(&self.first_part).get_or_insert_with(|| self.received.elapsed());
             }
             if access.fragment.complete().is_none() {
-                self.set(kind, index, ChunkState::Rendering(parts.clone()));
+                self.set_parts(place, &parts);
             }
         }
         let chunk = access.fragment.finished().await?;
@@ -416,9 +316,25 @@ impl Video {
         Ok(ChunkState::Ready { parts, render_ms })
     }
 
-    fn set(&self, kind: TrackKind, index: usize, state: ChunkState) {
+    /// These parts are there. A chunk that is asked for a second time has named
+    /// them already, and more of them perhaps: that stays true.
+    fn set_parts(&self, place: Place, parts: &[crate::chunk::PartMeta]) {
+        if self.track(place.0).states()[place.1].parts().len() < parts.len() {
+            self.set(place, ChunkState::Rendering(parts.to_vec()));
+        }
+    }
+
+    pub(super) fn set(&self, (kind, index): Place, state: ChunkState) {
         self.track(kind).states()[index] = state;
+        self.changed();
+    }
+
+    pub(super) fn changed(&self) {
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    pub(super) fn watch(&self) -> MutexGuard<'_, Watch> {
+        lock(&self.watch)
     }
 
     const fn track(&self, kind: TrackKind) -> &Track {

@@ -21,7 +21,7 @@ mod still;
 mod video;
 
 pub use pool::{Job, MAX_WAITING, PartSink, RenderPool};
-pub use queue::{Priority, QueueFull};
+pub use queue::{Lane, Priority, QueueFull, Urgency};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +63,12 @@ pub enum RenderError {
     /// It took longer than it may.
     #[error("rendering took longer than {} seconds", .0.as_secs())]
     Deadline(Duration),
+    /// The code that renders has a fault.
+    #[error("the renderer panicked: {0}")]
+    Panicked(String),
+    /// There is no room for more work.
+    #[error(transparent)]
+    Busy(#[from] QueueFull),
     /// Whoever asked is gone.
     #[error("nobody waits for it any more")]
     Cancelled,

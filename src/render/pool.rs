@@ -7,17 +7,21 @@ use std::thread::JoinHandle;
 
 use crate::chunk::{ChunkSpec, Part};
 use crate::render::queue::Queue;
-use crate::render::{Priority, QueueFull, RenderError, RenderStats, Renderer, SharedLayers};
+use crate::render::{Priority, RenderError, RenderStats, Renderer, SharedLayers, Urgency};
 
 /// The most chunks that may wait: a dozen hour-long videos.
 pub const MAX_WAITING: usize = 16_384;
 
 /// Where a chunk's parts go. Called on a render thread; must not wait.
 pub trait PartSink: Send {
+    /// Whether anybody waits for the chunk; if not, it is dropped unrendered.
+    fn is_wanted(&self) -> bool;
+
     /// The next part. An error (nobody wants it any more) ends the rendering.
     fn part(&mut self, part: Part) -> Result<(), RenderError>;
 
-    /// It is over. Called exactly once, unless the job is dropped unrendered.
+    /// It is over, or never began. Called exactly once, unless the job is dropped
+    /// unrendered.
     fn done(self: Box<Self>, outcome: Result<RenderStats, RenderError>);
 }
 
@@ -69,11 +73,17 @@ impl RenderPool {
         Ok(pool)
     }
 
-    /// Queues a chunk; a job that finds no room is dropped with its sink.
-    pub fn submit(&self, priority: Priority, job: Job) -> Result<(), QueueFull> {
-        self.queue
-            .push(job.spec.key(), priority, job)
-            .map_err(|(_, full)| full)
+    /// Queues a chunk; one that finds no room, though what nobody wants made way,
+    /// fails with [`RenderError::Busy`].
+    pub fn submit(&self, urgency: Urgency, job: Job) {
+        let key = job.spec.key();
+        let pushed = self.queue.push(key, urgency, job).or_else(|(job, _)| {
+            self.queue.sweep(|job| job.sink.is_wanted());
+            self.queue.push(key, urgency, job)
+        });
+        if let Err((job, full)) = pushed {
+            job.sink.done(Err(RenderError::Busy(full)));
+        }
     }
 
     /// Makes a waiting chunk at least this urgent.
@@ -97,6 +107,9 @@ impl RenderPool {
 }
 
 fn run(renderer: &Renderer, mut job: Job) {
+    if !job.sink.is_wanted() {
+        return;
+    }
     let Job { spec, shared, sink } = &mut job;
     let mut emit = |part| sink.part(part);
     // A bug in drawing one chunk must not take a render thread with it.
@@ -107,10 +120,7 @@ fn run(renderer: &Renderer, mut job: Job) {
         let message = panic.downcast_ref::<String>().cloned();
         let message =
             message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(RenderError::Package(format!(
-            "the renderer panicked: {}",
-            message.unwrap_or_default()
-        )))
+        Err(RenderError::Panicked(message.unwrap_or_default()))
     });
     job.sink.done(outcome);
 }

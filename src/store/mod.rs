@@ -25,6 +25,8 @@ mod put;
 mod record;
 mod recover;
 mod room;
+#[cfg(test)]
+mod room_tests;
 mod scrub;
 mod scrubber;
 #[cfg(test)]
@@ -45,7 +47,7 @@ pub use room::Pin;
 pub use scrub::ScrubReport;
 pub use scrubber::{ScrubPlan, Scrubber};
 
-use crate::chunk::{ChunkKey, ChunkMeta, Part};
+use crate::chunk::{ChunkKey, ChunkMeta, Part, ReuseClass};
 use crate::digest::Digest;
 use crate::policy::PolicyKind;
 use index::{Index, Row};
@@ -97,6 +99,24 @@ pub struct StoreConfig {
     pub min_free_bytes: u64,
     /// Decides which chunks go when they do not all fit.
     pub policy: PolicyKind,
+    /// Which chunks are kept at their first use.
+    pub admission: AdmissionKind,
+}
+
+/// Which chunks are kept at their first use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AdmissionKind {
+    /// All.
+    #[default]
+    All,
+    /// All, until chunks of a class have to go that were hardly ever used: then
+    /// the class is kept at its second use ([`crate::policy::Admission`]).
+    Proven,
+}
+
+impl AdmissionKind {
+    /// All of them, with the names they go by.
+    pub const NAMED: [(&'static str, Self); 2] = [("all", Self::All), ("proven", Self::Proven)];
 }
 
 impl StoreConfig {
@@ -108,6 +128,7 @@ impl StoreConfig {
             max_bytes: None,
             min_free_bytes: DEFAULT_MIN_FREE_BYTES,
             policy: PolicyKind::default(),
+            admission: AdmissionKind::default(),
         }
     }
 }
@@ -165,8 +186,8 @@ pub struct StoreStats {
 pub enum Put {
     /// It is durable.
     Kept,
-    /// It is not kept: the policy does not want it, or all that could go for it
-    /// is pinned.
+    /// It is not kept: it is to be used once more first, the policy does not want
+    /// it, or all that could go for it is pinned.
     Refused,
 }
 
@@ -213,7 +234,13 @@ impl ChunkStore {
             .map_err(|error| StoreError::index(&dir, error))?;
         let max_bytes = bound(&index, config.max_bytes)
             .map_err(|error| StoreError::index(&dir.join("index"), error))?;
-        let room = Room::new(config.policy, max_bytes, &dir, config.min_free_bytes);
+        let room = Room::new(
+            config.policy,
+            config.admission,
+            max_bytes,
+            &dir,
+            config.min_free_bytes,
+        );
         let shared = Shared {
             room,
             max_bytes,
@@ -278,9 +305,15 @@ impl ChunkStore {
 
     /// Stores a chunk, durably, or nothing; others may go for it. A key that is
     /// there keeps what it has.
-    pub fn put(&self, key: &ChunkKey, meta: &ChunkMeta, parts: &[Part]) -> Result<Put, StoreError> {
+    pub fn put(
+        &self,
+        key: &ChunkKey,
+        class: ReuseClass,
+        meta: &ChunkMeta,
+        parts: &[Part],
+    ) -> Result<Put, StoreError> {
         check(meta, parts)?;
-        self.0.put(key, meta, parts)
+        self.0.put(key, class, meta, parts)
     }
 
     /// Removes a chunk, durably; says whether it was there.

@@ -12,7 +12,7 @@ use super::index::Row;
 use super::payload::{Payloads, Reading};
 use super::room::Room;
 use super::{Lookup, Put, RecoveryReport, Shared, StoreError, now};
-use crate::chunk::{ChunkKey, ChunkMeta, Part};
+use crate::chunk::{ChunkKey, ChunkMeta, Part, ReuseClass};
 
 /// How often a put begins anew, because what others did to the same key took its
 /// room: a second time is rare.
@@ -30,7 +30,7 @@ impl Shared {
         found.sort_by_key(|(created, key, _)| (*created, *key));
         for (_, key, meta) in found {
             let weight = Room::weigh(Payloads::file_len(&meta), meta.cost_ms);
-            let taken = self.room.take(key, weight);
+            let taken = self.room.take(key, None, weight);
             let refused = (!taken.kept).then_some(key);
             for key in taken.gone.into_iter().chain(refused) {
                 self.let_go(&key)?;
@@ -45,6 +45,7 @@ impl Shared {
     pub(super) fn put(
         &self,
         key: &ChunkKey,
+        class: ReuseClass,
         meta: &ChunkMeta,
         parts: &[Part],
     ) -> Result<Put, StoreError> {
@@ -53,7 +54,7 @@ impl Shared {
         // What is making room must not go for itself.
         let _pin = self.room.pin(key);
         for _ in 0..MAX_ATTEMPTS {
-            let taken = self.room.take(*key, weight);
+            let taken = self.room.take(*key, Some(class), weight);
             let made = self.make_room(taken.gone, weight.bytes);
             let writing = self.writing(key);
             if let Err(error) = made {

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::chunk::ChunkKey;
-use crate::policy::{Insertion, Policy, PolicyKind, Weight};
+use super::AdmissionKind;
+use crate::chunk::{ChunkKey, ReuseClass};
+use crate::policy::{Admission, Insertion, Policy, PolicyKind, Weight};
 
 /// What a file takes on disk comes in blocks of this many bytes on the usual
 /// file systems.
@@ -20,10 +21,26 @@ const BLOCK: u64 = 4096;
 type Pins = HashMap<ChunkKey, usize>;
 
 pub(super) struct Room {
-    policy: Mutex<Box<dyn Policy<ChunkKey>>>,
+    books: Mutex<Books>,
     pins: Arc<Mutex<Pins>>,
     dir: PathBuf,
+    max_bytes: u64,
     min_free: u64,
+}
+
+/// What is kept, and what came of it.
+struct Books {
+    policy: Box<dyn Policy<ChunkKey>>,
+    /// `None` where everything is kept at its first use.
+    admission: Option<Admission<ChunkKey, ReuseClass>>,
+}
+
+impl Books {
+    fn went(&mut self, gone: &[ChunkKey]) {
+        if let Some(admission) = &mut self.admission {
+            gone.iter().for_each(|key| admission.evicted(key));
+        }
+    }
 }
 
 /// Keeps a chunk from being evicted while it lives. It does not keep it from
@@ -37,11 +54,22 @@ pub struct Pin {
 impl Room {
     /// Room for `max_bytes` in `dir`, of whose file system `min_free` bytes are
     /// left alone.
-    pub fn new(kind: PolicyKind, max_bytes: u64, dir: &Path, min_free: u64) -> Self {
+    pub fn new(
+        kind: PolicyKind,
+        admission: AdmissionKind,
+        max_bytes: u64,
+        dir: &Path,
+        min_free: u64,
+    ) -> Self {
+        let books = Books {
+            policy: kind.build(max_bytes),
+            admission: (admission == AdmissionKind::Proven).then(Admission::default),
+        };
         Self {
-            policy: Mutex::new(kind.build(max_bytes)),
+            books: Mutex::new(books),
             pins: Arc::default(),
             dir: dir.to_owned(),
+            max_bytes,
             min_free,
         }
     }
@@ -54,53 +82,82 @@ impl Room {
         }
     }
 
-    /// Notes a request.
+    /// Notes a request that the disk served.
     pub fn request(&self, key: &ChunkKey) {
-        self.policy().request(key);
+        let mut books = self.books();
+        books.policy.request(key);
+        if let Some(admission) = &mut books.admission {
+            admission.used(key);
+        }
     }
 
     /// Notes a request, unless another thread is at the books just now: what is
     /// requested often is noted often enough.
     pub fn request_lightly(&self, key: &ChunkKey) {
-        if let Ok(mut policy) = self.policy.try_lock() {
-            policy.request(key);
+        if let Ok(mut books) = self.books.try_lock() {
+            books.policy.request(key);
         }
     }
 
-    /// Takes room for a chunk, unless it has some. Those that are gone are to be
-    /// deleted before it is written.
-    pub fn take(&self, key: ChunkKey, weight: Weight) -> Insertion<ChunkKey> {
-        let mut policy = self.policy();
+    /// Takes room for a chunk, unless it has some, or is to be used once more
+    /// before it gets some (`class` is `None` for what is there already). Those
+    /// that are gone are to be deleted before it is written.
+    pub fn take(
+        &self,
+        key: ChunkKey,
+        class: Option<ReuseClass>,
+        weight: Weight,
+    ) -> Insertion<ChunkKey> {
+        let mut books = self.books();
+        let Books { policy, admission } = &mut *books;
+        let untouched = |kept| Insertion {
+            kept,
+            gone: Vec::new(),
+        };
         if policy.request(&key) {
-            return Insertion {
-                kept: true,
-                gone: Vec::new(),
-            };
+            return untouched(true);
+        }
+        let fits = policy.bytes() + weight.bytes <= self.max_bytes;
+        if let (Some(admission), Some(class), false) = (admission, class, fits)
+            && !admission.admits(&key, class)
+        {
+            return untouched(false);
         }
         let pins = self.pins();
-        policy.insert(key, weight, &|key| pins.contains_key(key))
+        let inserted = policy.insert(key, weight, &|key| pins.contains_key(key));
+        books.went(&inserted.gone);
+        if let (Some(admission), Some(class), true) = (&mut books.admission, class, inserted.kept) {
+            admission.kept(key, class);
+        }
+        inserted
     }
 
     /// The next chunk that is to go, though the bound allows it.
     pub fn evict(&self) -> Option<ChunkKey> {
-        let mut policy = self.policy();
+        let mut books = self.books();
         let pins = self.pins();
-        policy.evict(&|key| pins.contains_key(key))
+        let gone = books.policy.evict(&|key| pins.contains_key(key));
+        books.went(gone.as_slice());
+        gone
     }
 
     /// Gives back the room of a chunk that is not there any more.
     pub fn give_back(&self, key: &ChunkKey) {
-        self.policy().remove(key);
+        let mut books = self.books();
+        books.policy.remove(key);
+        if let Some(admission) = &mut books.admission {
+            admission.forget(key);
+        }
     }
 
     /// Whether the chunk has room: one that was let go may be back by now.
     pub fn has(&self, key: &ChunkKey) -> bool {
-        self.policy().contains(key)
+        self.books().policy.contains(key)
     }
 
     /// Bytes that all chunks together take.
     pub fn bytes(&self) -> u64 {
-        self.policy().bytes()
+        self.books().policy.bytes()
     }
 
     /// Whether the file system lacks room for `bytes` more. One that does not
@@ -120,9 +177,9 @@ impl Room {
         }
     }
 
-    fn policy(&self) -> MutexGuard<'_, Box<dyn Policy<ChunkKey>>> {
+    fn books(&self) -> MutexGuard<'_, Books> {
         // Bookkeeping that a panic left half done is at worst a chunk off.
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pins(&self) -> MutexGuard<'_, Pins> {

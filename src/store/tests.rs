@@ -13,12 +13,12 @@ use crate::chunk::PartMeta;
 const CHILD_DIR: &str = "LOOMCAST_STORE_CHILD_DIR";
 const CHILD_BOUND: &str = "LOOMCAST_STORE_CHILD_BOUND";
 
-fn key(seed: u64) -> ChunkKey {
+pub(super) fn key(seed: u64) -> ChunkKey {
     ChunkKey::new(Digest::of(&seed.to_le_bytes()))
 }
 
 /// A chunk of 1 to 4 parts whose every byte follows from `seed`.
-fn chunk(seed: u64) -> (ChunkMeta, Vec<Part>) {
+pub(super) fn chunk(seed: u64) -> (ChunkMeta, Vec<Part>) {
     let parts: Vec<Part> = (0..=seed % 4)
         .map(|at| {
             let len = 100 + (seed * 7919 + at * 104_729) % 20_000;
@@ -45,17 +45,19 @@ fn chunk(seed: u64) -> (ChunkMeta, Vec<Part>) {
     (meta, parts)
 }
 
-fn put(store: &ChunkStore, seed: u64) {
+pub(super) fn put(store: &ChunkStore, seed: u64) {
     let (meta, parts) = chunk(seed);
-    store.put(&key(seed), &meta, &parts).unwrap();
+    store
+        .put(&key(seed), ReuseClass::Shared, &meta, &parts)
+        .unwrap();
 }
 
-fn open(dir: &TempDir) -> (ChunkStore, RecoveryReport) {
+pub(super) fn open(dir: &TempDir) -> (ChunkStore, RecoveryReport) {
     ChunkStore::open(StoreConfig::new(dir.path())).unwrap()
 }
 
 #[track_caller]
-fn assert_hit(store: &ChunkStore, seed: u64) {
+pub(super) fn assert_hit(store: &ChunkStore, seed: u64) {
     let (meta, parts) = chunk(seed);
     match store.get(&key(seed)).unwrap() {
         Lookup::Hit(found) => {
@@ -68,7 +70,7 @@ fn assert_hit(store: &ChunkStore, seed: u64) {
 }
 
 /// Every file under `folder`.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -89,7 +91,7 @@ fn only_file(dir: &TempDir) -> PathBuf {
 
 /// Files and index agree, and nothing is left lying about.
 #[track_caller]
-fn assert_tidy(dir: &TempDir, store: &ChunkStore) {
+pub(super) fn assert_tidy(dir: &TempDir, store: &ChunkStore) {
     let found = files(&dir.path().join("chunks"));
     let bytes = found.iter().map(|path| path.metadata().unwrap().len());
     assert_eq!(store.stats().bytes, bytes.sum::<u64>());
@@ -145,7 +147,9 @@ fn a_key_put_again_keeps_its_first_bytes() {
     let (store, _) = open(&dir);
     put(&store, 1);
     let (meta, parts) = chunk(2);
-    store.put(&key(1), &meta, &parts).unwrap();
+    store
+        .put(&key(1), ReuseClass::Shared, &meta, &parts)
+        .unwrap();
     assert_hit(&store, 1);
     assert_tidy(&dir, &store);
 }
@@ -156,7 +160,9 @@ fn equal_bytes_under_two_keys_live_and_die_apart() {
     let (store, _) = open(&dir);
     put(&store, 1);
     let (meta, parts) = chunk(1);
-    store.put(&key(99), &meta, &parts).unwrap();
+    store
+        .put(&key(99), ReuseClass::Shared, &meta, &parts)
+        .unwrap();
     assert!(store.remove(&key(99)).unwrap());
     assert!(!store.remove(&key(99)).unwrap());
     assert_eq!(store.get(&key(99)).unwrap(), Lookup::Miss);
@@ -392,7 +398,7 @@ fn what_is_out_of_bounds_is_refused() {
             parts: parts.iter().map(|part| part.meta).collect(),
             cost_ms: 1,
         };
-        store.put(&key(1), &meta, parts)
+        store.put(&key(1), ReuseClass::Shared, &meta, parts)
     };
     let most = MAX_CHUNK_BYTES as usize;
     assert!(matches!(
@@ -640,7 +646,9 @@ fn cramped() {
     };
     let data = vec![1; 8 << 20].into();
     let parts = [Part { meta: large, data }];
-    let error = store.put(&key(2), &meta, &parts).unwrap_err();
+    let error = store
+        .put(&key(2), ReuseClass::Shared, &meta, &parts)
+        .unwrap_err();
     println!("\nrefused {error}");
     assert!(matches!(
         error,
@@ -677,123 +685,14 @@ fn a_chunk_there_is_no_room_for_leaves_nothing_behind() {
     assert_tidy(&dir, &store);
 }
 
-fn bounded(dir: &TempDir, max_bytes: u64, policy: PolicyKind) -> (ChunkStore, RecoveryReport) {
-    ChunkStore::open(StoreConfig {
-        max_bytes: Some(max_bytes),
-        policy,
-        ..StoreConfig::new(dir.path())
-    })
-    .unwrap()
-}
-
 /// What the payload files take on disk, in whole blocks.
-fn on_disk(dir: &TempDir) -> u64 {
+pub(super) fn on_disk(dir: &TempDir) -> u64 {
     let blocks =
         |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len().div_ceil(4096) * 4096);
     files(&dir.path().join("chunks"))
         .into_iter()
         .map(blocks)
         .sum()
-}
-
-#[test]
-fn churn_of_ten_times_the_bound_never_passes_it() {
-    const BOUND: u64 = 1 << 20;
-    for (_, policy) in PolicyKind::NAMED {
-        let dir = TempDir::new().unwrap();
-        let (store, _) = bounded(&dir, BOUND, policy);
-        let mut bytes = 0;
-        thread::scope(|scope| {
-            for worker in 0..4 {
-                let store = &store;
-                scope.spawn(move || {
-                    for seed in (worker..400).step_by(4) {
-                        put(store, seed);
-                        // Some are asked for again and again.
-                        let _ = store.get(&key(seed % 20)).unwrap();
-                    }
-                });
-            }
-            for _ in 0..50 {
-                bytes = bytes.max(on_disk(&dir));
-                thread::sleep(std::time::Duration::from_millis(5));
-            }
-        });
-        bytes = bytes.max(on_disk(&dir));
-        assert!(bytes <= BOUND, "{policy}: {bytes}");
-        let stats = store.stats();
-        assert_eq!(stats.disk_bytes, on_disk(&dir), "{policy}");
-        assert!(
-            stats.evicted > 100 && stats.bytes <= stats.disk_bytes,
-            "{stats:?}"
-        );
-        assert_tidy(&dir, &store);
-        for seed in 0..400 {
-            let found = store.get(&key(seed)).unwrap();
-            assert!(matches!(found, Lookup::Hit(_) | Lookup::Miss), "{found:?}");
-        }
-    }
-}
-
-#[test]
-fn a_pinned_chunk_stays_and_one_that_only_pinned_ones_could_make_room_for_is_refused() {
-    let dir = TempDir::new().unwrap();
-    let (store, _) = bounded(&dir, 200 << 10, PolicyKind::Lru);
-    put(&store, 3);
-    let pin = store.pin(&key(3));
-    for seed in 100..160 {
-        put(&store, seed);
-    }
-    assert_hit(&store, 3);
-    let pins: Vec<Pin> = (0..1000).map(|seed| store.pin(&key(seed))).collect();
-    let (meta, parts) = chunk(2003);
-    let mut last = Put::Kept;
-    for _ in 0..10 {
-        last = store.put(&key(2003), &meta, &parts).unwrap();
-    }
-    assert_eq!(last, Put::Refused);
-    assert!(store.stats().refused >= 1);
-    drop((pin, pins));
-    assert_eq!(store.put(&key(2003), &meta, &parts).unwrap(), Put::Kept);
-    assert_hit(&store, 2003);
-    assert_tidy(&dir, &store);
-}
-
-#[test]
-fn a_store_opened_with_a_lower_bound_lets_the_rest_go() {
-    let dir = TempDir::new().unwrap();
-    let (store, _) = open(&dir);
-    for seed in 0..60 {
-        put(&store, seed);
-    }
-    drop(store);
-    let (store, report) = bounded(&dir, 300 << 10, PolicyKind::Gdsf);
-    assert!(report.evicted > 10 && report.chunks < 50, "{report:?}");
-    assert_eq!(report.bytes, store.stats().bytes);
-    assert!(on_disk(&dir) <= 300 << 10);
-    assert_tidy(&dir, &store);
-    drop(store);
-    // Who does not say how much it may take gets what it had.
-    assert_eq!(open(&dir).0.stats().max_bytes, 300 << 10);
-}
-
-#[test]
-fn what_is_to_be_left_free_is_left_free() {
-    let dir = TempDir::new().unwrap();
-    let (store, _) = open(&dir);
-    for seed in 0..20 {
-        put(&store, seed);
-    }
-    drop(store);
-    // More than any disk has: everything goes that can.
-    let (store, _) = ChunkStore::open(StoreConfig {
-        min_free_bytes: u64::MAX / 2,
-        ..StoreConfig::new(dir.path())
-    })
-    .unwrap();
-    put(&store, 100);
-    assert_eq!((store.stats().chunks, store.stats().evicted), (1, 20));
-    assert_hit(&store, 100);
 }
 
 #[test]
@@ -828,24 +727,6 @@ fn a_scrub_finds_and_removes_what_the_disk_spoilt() {
     assert_eq!((clean.corrupt, clean.lost, clean.unreadable), (0, 0, 0));
     let ended = store.scrub(|_| std::ops::ControlFlow::Break(())).unwrap();
     assert_eq!(ended.chunks, 1);
-}
-
-#[test]
-fn shrinking_lets_the_cheapest_go() {
-    let dir = TempDir::new().unwrap();
-    let (store, _) = open(&dir);
-    for seed in 0..40 {
-        put(&store, seed);
-    }
-    let half = store.stats().disk_bytes / 2;
-    let gone = store.shrink(half).unwrap();
-    let stats = store.stats();
-    assert!(
-        stats.disk_bytes <= half && stats.chunks == 40 - gone,
-        "{stats:?}"
-    );
-    assert_tidy(&dir, &store);
-    assert_eq!(store.keys().unwrap().len() as u64, stats.chunks);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -487,13 +488,7 @@ fn a_video_rendered_on_demand_tells_which_chunks_are_there() {
 fn many_who_ask_for_a_chunk_at_once_share_one_render() {
     let server = Server::start();
     let video = server.publish(&json!({"edit": small_edit(3, "#abcdef"), "render": "on_demand"}));
-    let playlist = server
-        .get(&format!(
-            "/v1/videos/{}/index/video.m3u8",
-            text(&video, "id")
-        ))
-        .text();
-    let uri = uris(&playlist)[0];
+    let uri = &format!("/c/{}/0.m4s", text(&video["chunks"][0], "key"));
     let bodies: Vec<Vec<u8>> = thread::scope(|scope| {
         let readers: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| server.get(uri).body))
@@ -512,4 +507,85 @@ fn many_who_ask_for_a_chunk_at_once_share_one_render() {
         Some(7),
         "{cache}"
     );
+}
+
+/// The states of a track's chunks, in order.
+fn states(video: &Value, track: &str) -> Vec<String> {
+    let chunks = video["chunks"].as_array().expect("chunks");
+    let of_track = chunks.iter().filter(|chunk| chunk["track"] == track);
+    of_track
+        .map(|chunk| text(chunk, "state").to_owned())
+        .collect()
+}
+
+#[test]
+fn a_seek_has_what_follows_rendered_and_not_what_was_skipped() {
+    let server = Server::start();
+    let video = server.publish(&json!({"edit": small_edit(120, "#abcd01"), "render": "on_demand"}));
+    let own = text(&video["urls"], "self").to_owned();
+    let playlist = format!("/v1/videos/{}/index/video.m3u8", text(&video, "id"));
+    let playlist = server.get(&playlist).text();
+    let uris = uris(&playlist);
+    let to = uris.len() / 2;
+    // Whoever has the playlist is about to watch, nobody knows where.
+    assert_eq!(server.get(uris[to]).status, 200);
+    let there = |video: &Value| {
+        let states = states(video, "video");
+        let there = |state: &String| state == "hit" || state == "rendered";
+        states.iter().map(there).collect::<Vec<bool>>()
+    };
+    // Chunks of two seconds: ten of them are within the horizon.
+    let mut seen = there(&server.get(&own).json());
+    while !seen[to..=to + 9].iter().all(|there| *there) {
+        thread::sleep(Duration::from_millis(50));
+        seen = there(&server.get(&own).json());
+    }
+    assert!(seen[..to].iter().all(|there| !there), "{seen:?}");
+    assert!(seen[to + 12..].iter().all(|there| !there), "{seen:?}");
+}
+
+#[test]
+fn what_nobody_watches_any_more_is_rendered_no_further() {
+    let server = Server::start();
+    let video = server.publish(&json!({"edit": small_edit(120, "#abcd02"), "render": "on_demand"}));
+    let own = text(&video["urls"], "self").to_owned();
+    let live = format!("/v1/videos/{}/live/video.m3u8", text(&video, "id"));
+    assert_eq!(server.get(&live).status, 200);
+    assert_eq!(text(&server.get(&own).json(), "status"), "rendering");
+    // It goes on for half a minute, then the player is taken to be gone.
+    let mut left = server.get(&own).json();
+    while text(&left, "status") == "rendering" {
+        thread::sleep(Duration::from_millis(200));
+        left = server.get(&own).json();
+    }
+    assert_eq!(text(&left, "status"), "on_demand");
+    assert!(left["progress"].as_f64() < Some(0.3), "{left:#}");
+    assert_eq!(server.get("/v1/stats").json()["render"]["queued"], 0);
+    // It comes back.
+    assert_eq!(server.get(&format!("{live}?_HLS_msn=12")).status, 200);
+    assert_eq!(text(&server.get(&own).json(), "status"), "rendering");
+}
+
+#[test]
+fn a_deleted_video_is_gone_and_not_rendered_any_further() {
+    let server = Server::start();
+    let video = server.publish(&json!({"edit": small_edit(120, "#abcd03")}));
+    let own = text(&video["urls"], "self").to_owned();
+    let chunk = text(&video["chunks"][0], "key").to_owned();
+    assert_eq!(server.get(&format!("/c/{chunk}/0.m4s")).status, 200);
+    let deleted = server.delete(&own);
+    assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+    assert_eq!(server.get(&own).status, 404);
+    assert_eq!(server.delete(&own).status, 404);
+    // What is there stays there; what waited is dropped when its turn comes.
+    assert_eq!(server.get(&format!("/c/{chunk}/0.m4s")).status, 200);
+    loop {
+        let stats = server.get("/v1/stats").json();
+        if stats["render"] == json!({"threads": 2, "busy": 0, "queued": 0}) {
+            let stored = stats["store"]["chunks"].as_u64();
+            assert!(stored < video["chunks_total"].as_u64(), "{stats}");
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -103,6 +103,11 @@ impl Server {
         Answer::read(request.send(body), path)
     }
 
+    /// `DELETE path`
+    pub fn delete(&self, path: &str) -> Answer {
+        Answer::read(self.agent.delete(self.url(path)).call(), path)
+    }
+
     /// Makes a video; it must be accepted.
     pub fn publish(&self, request: &Value) -> Value {
         let answer = self.post("/v1/videos", request.to_string().as_bytes());

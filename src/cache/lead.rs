@@ -1,0 +1,208 @@
+//! What the leader of a key does, from its first look at the disk until the chunk
+//! is durable or given up.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+
+use super::flight::Seat;
+use super::fragment::{CompleteChunk, Fragment};
+use super::leader::{Ended, Leader, Leading};
+use super::outcome::{Access, FillError, Outcome};
+use super::source::Source;
+use super::{Shared, TierError};
+use crate::chunk::{ChunkKey, ReuseClass};
+use crate::store::{Lookup, StoreError};
+
+/// How often a source is set going for one chunk, if it keeps dying.
+const MAX_TRIES: u32 = 3;
+
+/// How a chunk was come by, or that it was not.
+enum Came {
+    Stored,
+    Made(Arc<CompleteChunk>),
+    Failed(FillError),
+    Deserted,
+}
+
+impl Shared {
+    pub(super) async fn lead(
+        self: Arc<Self>,
+        key: ChunkKey,
+        seat: Seat<ChunkKey, Leading>,
+        leader: Leader,
+        source: Arc<impl Source>,
+        tell: oneshot::Sender<Outcome>,
+    ) {
+        let class = source.class();
+        match self.come_by(&key, &seat, &leader, source, tell).await {
+            Came::Stored => {}
+            Came::Made(chunk) => {
+                self.counters.bytes_filled.add(chunk.meta.bytes());
+                self.failures.forget(&key);
+                self.keep(&key, &chunk, class).await;
+                self.memory.insert(key, chunk);
+            }
+            Came::Failed(error) => {
+                self.counters.failed_fills.add(1);
+                self.failures.note(key, &error, Instant::now());
+                tracing::warn!(%key, %error, "a fill failed");
+            }
+            // The key is free already; whoever made the chunk is told at its next part.
+            Came::Deserted => {
+                self.counters.abandoned.add(1);
+                leader.fail(FillError::Abandoned);
+            }
+        }
+        drop(seat);
+    }
+
+    /// Looks at the tiers below memory, then has the source make the chunk; and
+    /// all that again for the readers of a source that died.
+    async fn come_by(
+        self: &Arc<Self>,
+        key: &ChunkKey,
+        seat: &Seat<ChunkKey, Leading>,
+        leader: &Leader,
+        source: Arc<impl Source>,
+        tell: oneshot::Sender<Outcome>,
+    ) -> Came {
+        let mut tell = Some(tell);
+        let mut told = |outcome| {
+            // Whoever asked may be gone; the others are not.
+            tell.take().map(|tell| tell.send(outcome).is_ok());
+        };
+        for attempt in 1..=MAX_TRIES {
+            if let Some((chunk, outcome)) = self.look_below(key).await {
+                leader.restore(chunk);
+                told(outcome);
+                return Came::Stored;
+            }
+            if attempt == 1 {
+                self.counters.misses.add(1);
+            } else {
+                self.counters.handed_over.add(1);
+            }
+            told(Outcome::Filled);
+            let (writer, pulse) = leader.writer();
+            let filling = source.clone();
+            // Not awaited: it may go on for as long as it makes bytes, and if it dies
+            // the writer dies with it, which the leader sees.
+            let _filling = spawn_blocking(move || filling.fill(writer));
+            loop {
+                let (patience, linger) = (self.config.patience, self.config.linger);
+                let ended = leader.end_of(pulse.clone(), patience, linger).await;
+                let gone = match ended {
+                    Ended::Complete(chunk) => return Came::Made(chunk),
+                    Ended::Failed(error) => return Came::Failed(error),
+                    Ended::WriterGone => true,
+                    Ended::Deserted => false,
+                };
+                // Under the flight's lock: nobody joins between the look and the leaving.
+                if seat.leave_if(|| leader.is_deserted()) {
+                    return Came::Deserted;
+                }
+                if gone {
+                    tracing::warn!(%key, attempt, "a source died");
+                    break;
+                }
+            }
+        }
+        let error = FillError::SourceDied(MAX_TRIES);
+        leader.fail(error.clone());
+        Came::Failed(error)
+    }
+
+    /// The chunk from disk or the shared tier.
+    async fn look_below(self: &Arc<Self>, key: &ChunkKey) -> Option<(Arc<CompleteChunk>, Outcome)> {
+        let (store, wanted) = (self.store.clone(), *key);
+        let looked = self.on_store("read a chunk", move || store.get(&wanted));
+        if let Some(Lookup::Hit(stored)) = looked.await {
+            return Some((self.hit_disk(*key, stored.into()), Outcome::HitDisk));
+        }
+        let chunk = self.on_tier("read a chunk", key, |tier, key| tier.get(key));
+        let chunk = Arc::new(chunk.await.flatten()?);
+        self.counters.hits_shared.add(1);
+        self.counters.bytes_shared.add(chunk.meta.bytes());
+        self.memory.insert(*key, chunk.clone());
+        Some((chunk, Outcome::HitShared))
+    }
+
+    /// Makes a chunk durable, as far as the tiers want it and can.
+    async fn keep(self: &Arc<Self>, key: &ChunkKey, chunk: &Arc<CompleteChunk>, class: ReuseClass) {
+        let (store, kept, key) = (self.store.clone(), chunk.clone(), *key);
+        self.on_store("store a chunk", move || {
+            store.put(&key, class, &kept.meta, &kept.parts)
+        })
+        .await;
+        let kept = chunk.clone();
+        self.on_tier("store a chunk", &key, move |tier, key| tier.put(key, &kept))
+            .await;
+    }
+
+    /// Calls the store on a blocking thread. A failure is counted and logged and
+    /// then is no different from finding nothing.
+    pub(super) async fn on_store<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Option<T> {
+        let error = match spawn_blocking(call).await {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => error.to_string(),
+            Err(died) => died.to_string(),
+        };
+        self.counters.store_errors.add(1);
+        tracing::warn!(action, error, "the store failed");
+        None
+    }
+
+    /// The same for the shared tier, if there is one.
+    async fn on_tier<T: Send + 'static>(
+        self: &Arc<Self>,
+        action: &'static str,
+        key: &ChunkKey,
+        call: impl FnOnce(&dyn super::SharedTier, &ChunkKey) -> Result<T, TierError> + Send + 'static,
+    ) -> Option<T> {
+        self.tier.as_ref()?;
+        let (shared, key) = (self.clone(), *key);
+        let called = spawn_blocking(move || Some(call(shared.tier.as_deref()?, &key)));
+        let error = match called.await {
+            Ok(Some(Ok(value))) => return Some(value),
+            Ok(Some(Err(error))) => error.to_string(),
+            Ok(None) => return None,
+            Err(died) => died.to_string(),
+        };
+        self.counters.tier_errors.add(1);
+        tracing::warn!(action, error, "the shared tier failed");
+        None
+    }
+
+    pub(super) fn failed_lately(&self, error: FillError) -> Access {
+        self.counters.failed_lately.add(1);
+        Access {
+            fragment: Fragment::failed(error),
+            outcome: Outcome::FailedLately,
+        }
+    }
+
+    pub(super) fn hit_memory(&self, key: &ChunkKey, chunk: Arc<CompleteChunk>) -> Access {
+        self.store.note_use(key);
+        self.counters.hits_memory.add(1);
+        self.counters.bytes_memory.add(chunk.meta.bytes());
+        Access {
+            fragment: Fragment::ready(chunk),
+            outcome: Outcome::HitMemory,
+        }
+    }
+
+    pub(super) fn hit_disk(&self, key: ChunkKey, chunk: CompleteChunk) -> Arc<CompleteChunk> {
+        let chunk = Arc::new(chunk);
+        self.counters.hits_disk.add(1);
+        self.counters.bytes_disk.add(chunk.meta.bytes());
+        self.memory.insert(key, chunk.clone());
+        chunk
+    }
+}
