@@ -18,8 +18,7 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// What encodes the chunks and draws the text. In the key, because another
 /// version may give other bytes.
-pub const RENDERER: &str =
-    "x264enc veryfast asm=ssse3 or hasty/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1";
+pub const RENDERER: &str = "x264enc veryfast asm=ssse3, slices without vbv/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1";
 
 impl ChunkSpec {
     /// The chunk's identity.
@@ -311,10 +310,10 @@ mod tests {
             AudioProfile::default().init_key().to_string(),
         ];
         insta::assert_snapshot!(keys.join("\n"), @r"
-        952c5e6605a0a0644db86721217137cd1d513aa85762c1e25acab93630805419
-        afe3ee9accf1ea3a662ad1cc4bf9a3e5890d9d398b75977af548ddbd149b1963
-        24b1f5bbeec51efdc3ba0aa2c34e744a639d15fd1b2d362c9c80df91b5c50887
-        79b563856c2010ffe2256922e9d7dd006a51eea995e51150d34edec5ced19f3e
+        ee9ff46bc54e5e358eaad51fff76d6251830191d966afbf7e80bde160029b614
+        976c68b7c8fcc80970ada17e24f4b2400ca4c551f50fa3161c3f58e4cde7224a
+        068366e39dfe4ef8c040f60a39a599aa9ff1e2ec99cb98752a98b5147accfa73
+        e32ded55068731064cc9f4b77824c042ea3f1288b22c02c7ad58cf5a9883ce38
         ");
     }
 

@@ -1,7 +1,10 @@
-//! `loomcast cache`: what is in the store, whether it is sound, and less of it.
+//! `loomcast cache`: what is in the store, whether it is sound, less of it, and
+//! there and back again as one file.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -11,7 +14,7 @@ use serde_json::json;
 
 use crate::cli::inputs::size;
 use crate::cli::{BadInput, progress};
-use crate::store::{ChunkStore, RecoveryReport, StoreConfig, StoreError};
+use crate::store::{ArchiveError, ChunkStore, RecoveryReport, StoreConfig, StoreError};
 
 #[derive(Debug, Args)]
 pub(super) struct CacheArgs {
@@ -30,6 +33,23 @@ enum Command {
         /// How much may be left, as 500MB or 2GiB
         #[arg(long, value_name = "SIZE", value_parser = size)]
         to: u64,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Write all chunks into one tar archive
+    Export {
+        /// The archive, or - for standard output
+        archive: PathBuf,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Take in the chunks of such an archive; of people you trust, as it says what a chunk shows
+    Import {
+        /// The archive, or - for standard input
+        archive: PathBuf,
+        /// The most that chunks take on disk, as 500MB or 2GiB [default: what they might last, else 16GiB]
+        #[arg(long, value_name = "SIZE", env = "LOOMCAST_CACHE_SIZE", value_parser = size)]
+        cache_size: Option<u64>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -56,6 +76,12 @@ pub(super) fn run(args: &CacheArgs) -> Result<ExitCode> {
         Command::Stats(store) => stats(store),
         Command::Verify(store) => verify(store),
         Command::Gc { to, store } => gc(store, *to),
+        Command::Export { archive, store } => export(store, archive),
+        Command::Import {
+            archive,
+            cache_size,
+            store,
+        } => import(store, archive, *cache_size),
     }
 }
 
@@ -66,10 +92,14 @@ fn open(args: &StoreArgs) -> Result<(ChunkStore, RecoveryReport)> {
         let message = format!("{}: there is no store", folder.display());
         return Err(BadInput(message).into());
     }
-    ChunkStore::open(StoreConfig::new(folder)).map_err(|error| match error {
+    ChunkStore::open(StoreConfig::new(folder)).map_err(unopened)
+}
+
+fn unopened(error: StoreError) -> anyhow::Error {
+    match error {
         error @ StoreError::InUse { .. } => BadInput(error.to_string()).into(),
         error => error.into(),
-    })
+    }
 }
 
 fn stats(args: &StoreArgs) -> Result<ExitCode> {
@@ -175,4 +205,119 @@ fn gc(args: &StoreArgs, to: u64) -> Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Standard input or output.
+fn is_pipe(archive: &Path) -> bool {
+    archive == Path::new("-")
+}
+
+fn export(args: &StoreArgs, archive: &Path) -> Result<ExitCode> {
+    let (store, _) = open(args)?;
+    let bar = progress::bar(store.stats().chunks, "exporting");
+    let step = || bar.inc(1);
+    let report = if is_pipe(archive) {
+        store.export(io::stdout().lock(), step)?
+    } else {
+        // Under its name only when it is whole.
+        let folder = archive.parent().filter(|path| *path != Path::new(""));
+        let unwritable = |error: io::Error| BadInput(format!("{}: {error}", archive.display()));
+        let mut whole = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+            .map_err(unwritable)?;
+        let mut out = BufWriter::new(whole.as_file_mut());
+        let report = store.export(&mut out, step)?;
+        out.flush()?;
+        drop(out);
+        whole
+            .persist(archive)
+            .map_err(|error| unwritable(error.error))?;
+        report
+    };
+    bar.finish_and_clear();
+    let text = if args.json {
+        let report = json!({
+            "chunks": report.chunks,
+            "bytes": report.bytes,
+            "small_values": report.small_values,
+            "damaged": report.bad,
+        });
+        format!("{report:#}")
+    } else {
+        let left_out = match report.bad {
+            0 => String::new(),
+            bad => format!("; {bad} damaged, left out"),
+        };
+        format!(
+            "{} chunks, {}{left_out}",
+            report.chunks,
+            ByteSize(report.bytes)
+        )
+    };
+    if is_pipe(archive) {
+        eprintln!("{text}");
+    } else {
+        println!("{text}");
+    }
+    Ok(if report.bad == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+fn import(args: &StoreArgs, archive: &Path, max_bytes: Option<u64>) -> Result<ExitCode> {
+    let file = match is_pipe(archive) {
+        true => None,
+        false => {
+            let file = File::open(archive);
+            Some(file.map_err(|error| BadInput(format!("{}: {error}", archive.display())))?)
+        }
+    };
+    let (store, _) = ChunkStore::open(StoreConfig {
+        max_bytes,
+        ..StoreConfig::new(args.data_dir.join("chunks"))
+    })
+    .map_err(unopened)?;
+    let length = file
+        .as_ref()
+        .and_then(|file| Some(file.metadata().ok()?.len()));
+    let bar = progress::bytes(length.unwrap_or_default(), "importing");
+    let step = |bytes| bar.inc(bytes);
+    let imported = match file {
+        Some(file) => store.import(io::BufReader::new(file), step),
+        None => store.import(io::stdin().lock(), step),
+    };
+    bar.finish_and_clear();
+    let report = imported.map_err(|error| match error {
+        ArchiveError::Archive(error) => {
+            let message = format!("{}: {error}; what came before is kept", archive.display());
+            BadInput(message).into()
+        }
+        ArchiveError::Store(error) => anyhow::Error::from(error),
+    })?;
+    if args.json {
+        let report = json!({
+            "chunks": report.chunks,
+            "bytes": report.bytes,
+            "small_values": report.small_values,
+            "present": report.present,
+            "refused": report.refused,
+            "damaged": report.bad,
+        });
+        println!("{report:#}");
+    } else {
+        println!(
+            "{} chunks taken in, {}; {} were there, {} had no room, {} damaged or not ours",
+            report.chunks,
+            ByteSize(report.bytes),
+            report.present,
+            report.refused,
+            report.bad
+        );
+    }
+    Ok(if report.bad == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }

@@ -35,7 +35,7 @@ enum Command {
     Batch(batch::BatchArgs),
     /// Serve the API, the videos and the studio
     Serve(serve::ServeArgs),
-    /// Look after the store: stats, verify, gc
+    /// Look after the store: stats, verify, gc, export, import
     Cache(cache::CacheArgs),
     /// Tell what this machine lacks
     Doctor(doctor::DoctorArgs),

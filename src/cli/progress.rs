@@ -21,6 +21,17 @@ pub(super) fn bar(length: u64, what: impl Into<Cow<'static, str>>) -> ProgressBa
     }
 }
 
+/// A bar of so many bytes.
+pub(super) fn bytes(length: u64, what: impl Into<Cow<'static, str>>) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{msg:>10} {wide_bar} {bytes}/{total_bytes}  {elapsed} ({eta} left)",
+    );
+    match style {
+        Ok(style) => bar(length, what).with_style(style),
+        Err(_) => bar(length, what),
+    }
+}
+
 /// User and system CPU time of this process so far, in seconds.
 pub(super) fn cpu_seconds() -> f64 {
     // Utime and stime are fields 14 and 15 of proc(5)'s stat, counted after

@@ -23,15 +23,20 @@ pub enum Pace {
     /// ahead before it encodes one.
     Steady,
     /// As soon as may be, for a few bits more: four slices a picture, each on a
-    /// thread of its own (fewer where there are not rows enough).
+    /// thread of its own (fewer where there are not rows enough). For chunks of a
+    /// fraction of a second: their size is bounded by their length, not by a buffer model.
     Hasty,
 }
 
 impl Pace {
     const fn options(self) -> &'static str {
         match self {
-            Self::Steady => "threads=1",
-            Self::Hasty => "threads=4 sliced-threads=true",
+            // The buffer model bounds the size of any second without carrying state
+            // from chunk to chunk.
+            Self::Steady => "threads=1 vbv-buf-capacity=1000",
+            // With the buffer model and the macroblock tree, the bytes of slices depend
+            // on which thread is faster (x264 164).
+            Self::Hasty => "threads=4 sliced-threads=true vbv-buf-capacity=0",
         }
     }
 }
@@ -89,14 +94,12 @@ impl VideoEncoder {
             height: *height as usize,
         }
         .bytes();
-        // The buffer model bounds the size of
-        // any second without carrying state from chunk to chunk.
         let description = format!(
             "appsrc name=in format=time block=true max-bytes={} \
              caps=video/x-raw,format=I420,width={width},height={height},framerate={}/{},\
              colorimetry=bt709,pixel-aspect-ratio=1/1,interlace-mode=progressive ! \
              x264enc name=encoder speed-preset=veryfast pass=qual quantizer={} {} \
-             key-int-max={NO_KEY_FRAMES_BY_COUNT} bitrate={} vbv-buf-capacity=1000 {} ! \
+             key-int-max={NO_KEY_FRAMES_BY_COUNT} bitrate={} {} ! \
              video/x-h264,profile=high,stream-format=avc,alignment=au ! \
              appsink name=out sync=false",
             QUEUED_FRAMES * frame_bytes as u64,

@@ -207,6 +207,22 @@ impl Index {
         })
     }
 
+    /// All small values.
+    pub fn small_values(&self) -> Result<Vec<(String, Bytes)>, IndexError> {
+        fenced(|| {
+            let mut values = Vec::new();
+            for entry in self.small.iter() {
+                let (name, row) = entry?;
+                if let (Ok(name), Some((&SMALL_VERSION, value))) =
+                    (std::str::from_utf8(&name), row.split_first())
+                {
+                    values.push((name.to_owned(), Bytes::copy_from_slice(value)));
+                }
+            }
+            Ok(values)
+        })
+    }
+
     /// Counts the small values by walking them.
     pub fn count_small(&self) -> Result<u64, IndexError> {
         fenced(|| {

@@ -18,6 +18,7 @@
 //! - The chunks never take more than the bound, and leave free what is to be left
 //!   free: what the policy lets go is deleted before what it goes for is written.
 
+mod archive;
 mod error;
 mod index;
 mod payload;
@@ -31,6 +32,7 @@ mod scrub;
 mod scrubber;
 #[cfg(test)]
 mod tests;
+mod trailer;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -40,6 +42,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+pub use archive::{ArchiveError, ArchiveReport};
 pub use error::StoreError;
 pub use index::IndexError;
 pub use recover::RecoveryReport;

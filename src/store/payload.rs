@@ -1,18 +1,7 @@
 //! The payload files: one immutable file per chunk, named by the BLAKE3 of its
 //! whole content (`b3sum` prints its name), under `chunks/ab/cd/`.
 //!
-//! A file is the payload and then a trailer that describes it, so that the index
-//! can be rebuilt from the files alone and the payload still begins at byte 0:
-//!
-//! | field | bytes |
-//! |---|---|
-//! | the parts, one after the other | sum of their lengths |
-//! | chunk key | 32 |
-//! | record (see [`super::record`]) | 46 + 9 per part |
-//! | first 8 bytes of BLAKE3(key, record) | 8 |
-//! | length of the record | 4 |
-//! | version | 4 |
-//! | magic `LOOMCHNK` | 8 |
+//! A file is the payload and then a [trailer](super::trailer) that describes it.
 //!
 //! The key is part of the content, so two keys with equal payloads have two
 //! files: nothing is shared, nothing is counted, removing one never touches the
@@ -24,7 +13,7 @@
 //! a lost index, never from a removal.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -34,14 +23,10 @@ use tempfile::NamedTempFile;
 use super::StoredChunk;
 use super::error::StoreError;
 use super::index::Row;
-use super::record::{MAX_RECORD_BYTES, Record};
+use super::record::Record;
+use super::trailer::{self, KEY};
 use crate::chunk::{ChunkKey, ChunkMeta, Part};
 use crate::digest::Digest;
-
-const MAGIC: &[u8; 8] = b"LOOMCHNK";
-const VERSION: u32 = 1;
-const FOOTER: usize = 8 + 4 + 4 + 8;
-const KEY: usize = 32;
 
 /// Temp files carry these, so that a sweep never takes a file that is not ours.
 pub(super) const TEMP_PREFIX: &str = "loom-";
@@ -96,7 +81,7 @@ impl Payloads {
 
     /// Length of the file of `record`.
     pub fn file_len(meta: &ChunkMeta) -> u64 {
-        meta.bytes() + (KEY + Record::len_for(meta) + FOOTER) as u64
+        meta.bytes() + trailer::len_for(meta) as u64
     }
 
     /// Writes a chunk into a temp file and makes its bytes durable.
@@ -125,7 +110,7 @@ impl Payloads {
             created,
             meta: meta.clone(),
         };
-        let trailer = trailer(key, &record);
+        let trailer = trailer::encode(key, &record);
         hasher.update(&trailer);
         temp.write_all(&trailer).map_err(failed)?;
         temp.as_file().sync_data().map_err(failed)?;
@@ -231,52 +216,6 @@ impl Payloads {
     }
 }
 
-/// Reads what a payload file says of itself, from its end alone; `None` if it is
-/// not one of ours, not whole, or of another version. The payload is not verified:
-/// [`Payloads::read`] does that before a byte is used.
-pub(super) fn read_trailer(path: &Path) -> Result<Option<(ChunkKey, Record)>, StoreError> {
-    let failed = |error| StoreError::io("read", path, error);
-    let mut file = File::open(path).map_err(failed)?;
-    let len = file.metadata().map_err(failed)?.len();
-    let tail_len = len.min((KEY + MAX_RECORD_BYTES + FOOTER) as u64);
-    file.seek(SeekFrom::Start(len - tail_len)).map_err(failed)?;
-    let mut tail = Vec::with_capacity(tail_len as usize);
-    file.take(tail_len).read_to_end(&mut tail).map_err(failed)?;
-    Ok(parse_trailer(&tail).filter(|(_, record)| Payloads::file_len(&record.meta) == len))
-}
-
-fn trailer(key: &ChunkKey, record: &Record) -> Vec<u8> {
-    let mut out = Vec::with_capacity(KEY + record.encoded_len() + FOOTER);
-    out.extend_from_slice(key.digest().as_bytes());
-    record.encode(&mut out);
-    let check = *Digest::of(&out).as_bytes();
-    out.extend_from_slice(&check[..8]);
-    out.extend_from_slice(&(record.encoded_len() as u32).to_le_bytes());
-    out.extend_from_slice(&VERSION.to_le_bytes());
-    out.extend_from_slice(MAGIC);
-    out
-}
-
-fn parse_trailer(tail: &[u8]) -> Option<(ChunkKey, Record)> {
-    let (rest, magic) = tail.split_last_chunk::<8>()?;
-    let (rest, version) = rest.split_last_chunk::<4>()?;
-    let (rest, len) = rest.split_last_chunk::<4>()?;
-    let (rest, check) = rest.split_last_chunk::<8>()?;
-    if magic != MAGIC || u32::from_le_bytes(*version) != VERSION {
-        return None;
-    }
-    let len = u32::from_le_bytes(*len) as usize;
-    let described = &rest[rest.len().checked_sub(KEY.checked_add(len)?)?..];
-    if Digest::of(described).as_bytes()[..8] != *check {
-        return None;
-    }
-    let (key, record) = described.split_first_chunk::<KEY>()?;
-    Some((
-        ChunkKey::new(Digest::from_bytes(*key)),
-        Record::decode(record)?,
-    ))
-}
-
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path)
@@ -286,45 +225,4 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
 
 fn parent(path: &Path) -> &Path {
     path.parent().expect("the path was joined to a folder")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chunk::PartMeta;
-
-    fn record() -> Record {
-        Record {
-            digest: Digest::of(b"abc"),
-            created: 5,
-            meta: ChunkMeta {
-                parts: vec![PartMeta {
-                    bytes: 3,
-                    ticks: 9,
-                    independent: true,
-                }],
-                cost_ms: 7,
-            },
-        }
-    }
-
-    #[test]
-    fn a_trailer_reads_back_whatever_stands_before_it() {
-        let key = ChunkKey::new(Digest::of(b"key"));
-        let mut file = b"abc".to_vec();
-        file.extend(trailer(&key, &record()));
-        assert_eq!(parse_trailer(&file), Some((key, record())));
-        assert_eq!(file.len() as u64, Payloads::file_len(&record().meta));
-    }
-
-    #[test]
-    fn a_trailer_with_any_bit_flipped_or_cut_short_is_refused() {
-        let good = trailer(&ChunkKey::new(Digest::of(b"key")), &record());
-        for at in 0..good.len() {
-            let mut bad = good.clone();
-            bad[at] ^= 0x10;
-            assert_eq!(parse_trailer(&bad), None, "bit flipped in byte {at}");
-            assert_eq!(parse_trailer(&good[..at]), None, "cut at {at}");
-        }
-    }
 }

@@ -23,7 +23,8 @@ use std::path::Path;
 
 use super::error::StoreError;
 use super::index::{Index, IndexError, Row};
-use super::payload::{self, Payloads, TEMP_PREFIX, TEMP_SUFFIX};
+use super::payload::{Payloads, TEMP_PREFIX, TEMP_SUFFIX};
+use super::trailer;
 use crate::chunk::ChunkKey;
 use crate::digest::Digest;
 
@@ -130,7 +131,7 @@ pub(super) fn recover(
         report.rows_dropped += 1;
     }
     for (file, path) in unknown {
-        let described = payload::read_trailer(&path)?;
+        let described = trailer::read(&path)?;
         match described {
             Some((key, record)) if index.get(&key).map_err(failed)?.is_none() => {
                 report.chunks += 1;

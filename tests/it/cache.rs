@@ -98,6 +98,46 @@ fn the_bound_is_kept_and_remembered_and_videos_still_come_out() {
 }
 
 #[test]
+fn a_video_comes_out_of_an_imported_store_without_rendering() {
+    let name = "a_video_comes_out_of_an_imported_store_without_rendering";
+    if !have_ffmpeg(name) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let (here, there) = (
+        Loomcast::new(&scratch, "data"),
+        Loomcast::new(&scratch, "there"),
+    );
+    let edit = edit(&scratch, "#204060", 6);
+    here.render(&edit, &scratch.path("a.mp4"), &[]);
+    let archive = scratch.path("store.tar");
+    let archive = archive.to_str().expect("a plain path");
+    let (code, out) = cache(&here, &["export", archive]);
+    assert_eq!((code, &out["damaged"]), (Some(0), &json!(0)), "{out}");
+    let (code, taken) = cache(&there, &["import", archive]);
+    assert_eq!(
+        (code, &taken["chunks"]),
+        (Some(0), &out["chunks"]),
+        "{taken}"
+    );
+    let again = there.render(&edit, &scratch.path("b.mp4"), &[]);
+    assert_eq!(again.video + again.audio, 0);
+    let read = |name: &str| fs::read(scratch.path(name)).expect("is there");
+    assert!(read("a.mp4") == read("b.mp4"));
+
+    fs::write(scratch.path("torn.tar"), &read("store.tar")[..700]).expect("writes");
+    for (archive, part) in [
+        ("torn.tar", "what came before is kept"),
+        ("none.tar", "No such file"),
+    ] {
+        let archive = scratch.path(archive);
+        let ran = there.run(["cache", "import", archive.to_str().expect("plain")]);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_store_that_is_not_there_and_a_size_that_is_none_are_bad_input() {
     let scratch = Scratch::new();
     let user = Loomcast::new(&scratch, "data");

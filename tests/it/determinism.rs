@@ -13,6 +13,7 @@ use loomcast::render::{Renderer, SharedLayers};
 use loomcast::template::merge::Data;
 use serde_json::json;
 
+use crate::server::small_edit;
 use crate::support::{Loomcast, Scratch, assets, caption, files, have_ffmpeg, segments};
 
 /// Four seconds of footage whose frames depend on one another, with all that
@@ -155,6 +156,21 @@ fn chunks_rendered_backwards_or_all_alone_are_those_of_the_whole() {
         Some(&rendered(&alone.renderer, chunk)) == segment,
         "the last chunk of sound"
     );
+}
+
+#[test]
+fn which_thread_is_faster_does_not_reach_the_bytes_of_the_first_picture() {
+    // Footage whose slices differ in what they cost; the first chunk is encoded as
+    // several, each on a thread of its own.
+    let scratch = Scratch::new();
+    let edit = scratch.edit("edit.json", &small_edit(6, "#fa0101"));
+    let fresh = fresh(&scratch, &edit, "sound");
+    let first = &fresh.video[0];
+    let expected = rendered(&fresh.renderer, first);
+    for round in 0..40 {
+        let again = rendered(&fresh.renderer, first);
+        assert!(again == expected, "round {round}");
+    }
 }
 
 #[test]

@@ -41,9 +41,19 @@ impl Server {
 
     /// A server over the data folder `data`.
     pub fn start_in(data: &Path) -> Self {
+        Self::start_under(&[], data, &[])
+    }
+
+    /// The same, run by the command `under` (which ends with executing what follows
+    /// it), with `more` options.
+    pub fn start_under(under: &[&str], data: &Path, more: &[&str]) -> Self {
         let log = File::create(data.join("serve.log")).expect("the server's log");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_loomcast"))
+        let mut words = under.to_vec();
+        words.push(env!("CARGO_BIN_EXE_loomcast"));
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
+            .args(more)
             .arg("--assets")
             .arg(shipped("assets"))
             .arg("--templates")
