@@ -19,13 +19,15 @@ use crate::support::files;
 const UNPRIVILEGED: [&str; 2] = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
 
 /// Runs what follows with a disk of a megabyte at the folder named first, all but
-/// a few blocks of it in use already.
+/// a few blocks of it in use already, until a file beside the folder says so.
 const ON_A_FULL_DISK: [&str; 5] = [
     "unshare",
     "-rm",
     "sh",
     "-c",
-    "mount -t tmpfs -o size=1m tmpfs \"$0\" && head -c 980000 /dev/zero > \"$0/else\" && exec \"$@\"",
+    r#"mount -t tmpfs -o size=8m tmpfs "$0" && head -c 8320000 /dev/zero > "$0/else"
+       (until [ -e "$0.free" ] || [ ! -d "/proc/$$" ]; do sleep 0.1; done; rm "$0/else") &
+       exec "$@""#,
 ];
 
 /// Whether this machine lets a command do that; says what is skipped if not.
@@ -166,20 +168,34 @@ fn a_store_without_an_index_or_with_a_damaged_one_gives_back_all_its_chunks() {
 fn a_full_disk_costs_viewers_nothing() {
     let test = "a_full_disk_costs_viewers_nothing";
     let data = folder();
-    let disk = data.path().to_str().expect("a plain path");
-    let under = [&ON_A_FULL_DISK[..], &[disk]].concat();
+    let disk = data.path().join("disk");
+    fs::create_dir(&disk).expect("a folder");
+    let under = [&ON_A_FULL_DISK[..], &[disk.to_str().expect("a plain path")]].concat();
     if !can(&under, test) {
         return;
     }
     let healthy_data = folder();
     let healthy = Server::start_in(healthy_data.path());
-    let server = Server::start_under(&under, data.path(), &["--keep-free", "0", "--memory", "0"]);
-    for colour in ["#fa0301", "#fa0302", "#fa0303", "#fa0304"] {
+    let server = Server::start_under(&under, &disk, &["--keep-free", "0", "--memory", "0"]);
+    let same = |colour: &str| {
         let expected = watch(&healthy, &publish(&healthy, colour));
         assert_same(&watch(&server, &publish(&server, colour)), &expected);
-    }
+    };
+    ["#fa0301", "#fa0302", "#fa0303"]
+        .iter()
+        .for_each(|colour| same(colour));
     assert!(store_errors(&server) > 0);
     assert_eq!(server.get("/readyz").status, 200);
+
+    // When there is room again, chunks are kept again.
+    fs::write(data.path().join("disk.free"), b"").expect("writes");
+    let stored = || server.get("/v1/stats").json()["store"]["chunks"].as_u64();
+    for attempt in 0_u32.. {
+        same(&format!("#fa{:04x}", 0x1000 + attempt));
+        if stored() >= Some(8) {
+            break;
+        }
+    }
     assert!(server.terminate().success());
 }
 
