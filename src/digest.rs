@@ -32,7 +32,11 @@ impl Digest {
 
     /// The first 12 hex digits: enough for people, never for identity.
     pub fn short(&self) -> String {
-        self.to_string()[..12].to_owned()
+        self.hex()[..12].to_owned()
+    }
+
+    fn hex(&self) -> impl std::ops::Deref<Target = str> {
+        blake3::Hash::from_bytes(self.0).to_hex()
     }
 }
 
@@ -44,7 +48,7 @@ impl From<blake3::Hash> for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&self.hex())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Segments, parts and init segments by what they hold: the same address has
 //! the same bytes for ever, for every video.
 
-use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -14,6 +14,7 @@ use crate::chunk::{ChunkKey, Part};
 use crate::cmaf::{Retimed, placed};
 use crate::digest::Digest;
 use crate::http::cache_control::IMMUTABLE;
+use crate::http::pieces::Pieces;
 use crate::http::range::{Asked, cut, unsatisfiable};
 use crate::http::{ApiError, AppState};
 use crate::render::Priority;
@@ -50,7 +51,7 @@ impl File {
 
 /// `GET /i/{digest}.mp4`
 pub(super) async fn init(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path(file): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -68,7 +69,7 @@ pub(super) async fn init(
 
 /// `GET /c/{key}/{decode_time}.m4s`, or a part of it
 pub(super) async fn chunk(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path((key, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -165,8 +166,7 @@ fn body(headers: &HeaderMap, etag: &str, pieces: Vec<Bytes>) -> Response {
         Asked::Part(range) => cut(pieces, range),
         Asked::Whole | Asked::Beyond => pieces,
     };
-    let stream = stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
-    asked.label((fixed, Body::from_stream(stream)).into_response(), length)
+    asked.label((fixed, Pieces::body(pieces)).into_response(), length)
 }
 
 #[cfg(test)]

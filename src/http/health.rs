@@ -1,5 +1,7 @@
 //! What operators and load balancers ask.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{Method, Uri, header};
@@ -15,7 +17,7 @@ pub(super) async fn alive() -> &'static str {
 }
 
 /// `GET /readyz`: it could take work now.
-pub(super) async fn ready(State(state): State<AppState>) -> Result<&'static str, ApiError> {
+pub(super) async fn ready(State(state): State<Arc<AppState>>) -> Result<&'static str, ApiError> {
     let (queued, _, _) = state.publisher.delivery().pool().load();
     if queued >= crate::render::MAX_WAITING {
         return Err(ApiError::Unavailable(format!(
@@ -26,7 +28,7 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<&'static str,
 }
 
 /// `GET /v1/stats`
-pub(super) async fn stats(State(state): State<AppState>) -> Response {
+pub(super) async fn stats(State(state): State<Arc<AppState>>) -> Response {
     let delivery = state.publisher.delivery();
     let (queued, busy, threads) = delivery.pool().load();
     let store = delivery.cache().store().stats();

@@ -4,6 +4,7 @@ mod cache_control;
 mod chunks;
 mod error;
 mod health;
+mod pieces;
 mod playlists;
 mod range;
 mod router;

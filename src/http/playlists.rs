@@ -27,7 +27,7 @@ const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.appl
 
 /// `GET /v1/videos/{id}/live.m3u8` and `index.m3u8`
 pub(super) async fn multivariant(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path((id, file)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let video = find(&state, &id)?;
@@ -63,7 +63,7 @@ fn multivariant_text(video: &Video, folder: &str) -> Result<String, PlaylistErro
 
 /// `GET /v1/videos/{id}/{live|index}/{video|audio}.m3u8`
 pub(super) async fn media(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path((id, folder, file)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

@@ -1,5 +1,7 @@
 //! All routes, in one table.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, Method};
@@ -18,8 +20,7 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// Below this a body is sent as it is.
 const COMPRESS_FROM_BYTES: u64 = 512;
 
-/// What handlers work with; clones share it.
-#[derive(Clone)]
+/// What handlers work with.
 pub struct AppState {
     /// Edits to plans.
     pub planner: Planner,
@@ -49,16 +50,17 @@ pub fn router(state: AppState) -> Router {
             HeaderName::from_static("content-range"),
             HeaderName::from_static("etag"),
         ]);
-    Router::new()
+    // What players ask for every few seconds goes through as little as can be.
+    let media = Router::new()
+        .route("/c/{key}/{file}", get(chunks::chunk))
+        .route("/i/{file}", get(chunks::init));
+    let text = Router::new()
         // Videos
         .route("/v1/videos", get(videos::list).post(videos::create))
         // `{id}`, or `{id}.mp4`: a path segment is one parameter.
         .route("/v1/videos/{id}", get(videos::show).delete(videos::delete))
         .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
-        // Chunks
-        .route("/c/{key}/{file}", get(chunks::chunk))
-        .route("/i/{file}", get(chunks::init))
         // Templates
         .route("/v1/templates", get(templates::list))
         .route("/v1/templates/{id}", get(templates::show))
@@ -70,10 +72,12 @@ pub fn router(state: AppState) -> Router {
         // Studio
         .route("/", get(studio::page))
         .route("/studio/{file}", get(studio::file))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(CompressionLayer::new().compress_when(text_only));
+    media
+        .merge(text)
         .fallback(health::nothing)
         .method_not_allowed_fallback(health::wrong_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(CompressionLayer::new().compress_when(text_only))
         .layer(cors)
-        .with_state(state)
+        .with_state(Arc::new(state))
 }

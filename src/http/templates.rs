@@ -117,7 +117,7 @@ impl Template {
 }
 
 /// `GET /v1/templates`
-pub(super) async fn list(State(state): State<AppState>) -> Response {
+pub(super) async fn list(State(state): State<Arc<AppState>>) -> Response {
     let templates: Vec<&Value> = state
         .shelf
         .templates
@@ -133,7 +133,7 @@ pub(super) async fn list(State(state): State<AppState>) -> Response {
 
 /// `GET /v1/templates/{id}`
 pub(super) async fn show(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let edit = state.shelf.edit(&id).ok_or_else(|| unknown(&id))?;
@@ -143,7 +143,7 @@ pub(super) async fn show(
 /// `GET /v1/templates/{id}/poster.jpg`: a frame in which the template's own
 /// text is seen, with its defaults.
 pub(super) async fn poster(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let template = state.shelf.templates.get(&id).ok_or_else(|| unknown(&id))?;

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
@@ -40,7 +42,7 @@ struct CreateVideo {
 
 /// `POST /v1/videos`
 pub(super) async fn create(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let received = Instant::now();
@@ -135,7 +137,7 @@ fn partitioning(request: &CreateVideo) -> Result<Partitioning, ApiError> {
 }
 
 /// `GET /v1/videos`
-pub(super) async fn list(State(state): State<AppState>) -> Response {
+pub(super) async fn list(State(state): State<Arc<AppState>>) -> Response {
     let videos: Vec<Value> = state
         .publisher
         .newest(LISTED)
@@ -151,7 +153,7 @@ pub(super) async fn list(State(state): State<AppState>) -> Response {
 
 /// `GET /v1/videos/{id}` and `GET /v1/videos/{id}.mp4`
 pub(super) async fn show(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -171,7 +173,7 @@ pub(super) async fn show(
 
 /// `DELETE /v1/videos/{id}`
 pub(super) async fn delete(
-    State(state): State<AppState>,
+    State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let video = find(&state, &id)?;
@@ -180,7 +182,7 @@ pub(super) async fn delete(
 }
 
 /// The video of this id.
-pub(super) fn find(state: &AppState, id: &str) -> Result<std::sync::Arc<Video>, ApiError> {
+pub(super) fn find(state: &AppState, id: &str) -> Result<Arc<Video>, ApiError> {
     let video = id
         .parse::<Uuid>()
         .ok()
@@ -189,11 +191,7 @@ pub(super) fn find(state: &AppState, id: &str) -> Result<std::sync::Arc<Video>, 
 }
 
 /// The whole video as one file; what is missing is rendered first.
-async fn mp4(
-    video: std::sync::Arc<Video>,
-    state: &AppState,
-    asked: &HeaderMap,
-) -> Result<Response, ApiError> {
+async fn mp4(video: Arc<Video>, state: &AppState, asked: &HeaderMap) -> Result<Response, ApiError> {
     let tracks = [TrackKind::Video, TrackKind::Audio]
         .into_iter()
         .filter_map(|kind| {

@@ -7,7 +7,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::AdmissionKind;
 use crate::chunk::{ChunkKey, ReuseClass};
@@ -22,10 +24,35 @@ type Pins = HashMap<ChunkKey, usize>;
 
 pub(super) struct Room {
     books: Mutex<Books>,
+    noted: Noted,
+    opened: Instant,
     pins: Arc<Mutex<Pins>>,
     dir: PathBuf,
     max_bytes: u64,
     min_free: u64,
+}
+
+/// What was noted in the last second: a table that forgets when two meet, so it
+/// costs neither a lock nor memory that grows.
+struct Noted(Box<[AtomicU64]>);
+
+/// Slots of that table.
+const NOTED: usize = 4096;
+
+impl Default for Noted {
+    fn default() -> Self {
+        Self((0..NOTED).map(|_| AtomicU64::new(u64::MAX)).collect())
+    }
+}
+
+impl Noted {
+    /// Whether the table does not say that `key` was noted in this second; now it does.
+    fn is_new(&self, key: &ChunkKey, second: u64) -> bool {
+        let [a, b, c, d, e, f, ..] = *key.digest().as_bytes();
+        let slot = usize::from(u16::from_le_bytes([a, b])) % NOTED;
+        let mark = u64::from(u32::from_le_bytes([c, d, e, f])) << 32 | (second & 0xFFFF_FFFF);
+        self.0[slot].swap(mark, Ordering::Relaxed) != mark
+    }
 }
 
 /// What is kept, and what came of it.
@@ -67,6 +94,8 @@ impl Room {
         };
         Self {
             books: Mutex::new(books),
+            noted: Noted::default(),
+            opened: Instant::now(),
             pins: Arc::default(),
             dir: dir.to_owned(),
             max_bytes,
@@ -91,10 +120,13 @@ impl Room {
         }
     }
 
-    /// Notes a request, unless another thread is at the books just now: what is
-    /// requested often is noted often enough.
+    /// Notes a request, unless one of the same chunk was noted in the same second,
+    /// or another thread is at the books just now: what is requested often is noted
+    /// often enough.
     pub fn request_lightly(&self, key: &ChunkKey) {
-        if let Ok(mut books) = self.books.try_lock() {
+        if self.noted.is_new(key, self.opened.elapsed().as_secs())
+            && let Ok(mut books) = self.books.try_lock()
+        {
             books.policy.request(key);
         }
     }
