@@ -86,6 +86,7 @@ impl Shared {
                 self.counters.handed_over.add(1);
             }
             told(Outcome::Filled);
+            self.backlog.has_room().await;
             let (writer, pulse) = leader.writer();
             let filling = source.clone();
             // Not awaited: it may go on for as long as it makes bytes, and if it dies
@@ -118,8 +119,12 @@ impl Shared {
     /// The chunk from disk or the shared tier.
     async fn look_below(self: &Arc<Self>, key: &ChunkKey) -> Option<(Arc<CompleteChunk>, Outcome)> {
         let (store, wanted) = (self.store.clone(), *key);
+        // The semaphore is never closed.
+        let reading = self.reads.acquire().await;
         let looked = self.on_store("read a chunk", move || store.get(&wanted));
-        if let Some(Lookup::Hit(stored)) = looked.await {
+        let looked = looked.await;
+        drop(reading);
+        if let Some(Lookup::Hit(stored)) = looked {
             return Some((self.hit_disk(*key, stored.into()), Outcome::HitDisk));
         }
         let chunk = self.on_tier("read a chunk", key, |tier, key| tier.get(key));
@@ -132,6 +137,8 @@ impl Shared {
 
     /// Makes a chunk durable, as far as the tiers want it and can.
     async fn keep(self: &Arc<Self>, key: &ChunkKey, chunk: &Arc<CompleteChunk>, class: ReuseClass) {
+        let waiting = self.backlog.enter(chunk.meta.bytes());
+        let _turn = waiting.turn().await;
         let (store, kept, key) = (self.store.clone(), chunk.clone(), *key);
         self.on_store("store a chunk", move || {
             store.put(&key, class, &kept.meta, &kept.parts)

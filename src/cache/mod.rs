@@ -19,8 +19,11 @@
 //! - A chunk leaves the flight once it is durable (or has failed to be) and in
 //!   memory. A failed fill frees its key at once.
 //! - The runtime's threads never wait for a disk: the store is called on blocking
-//!   threads.
+//!   threads, few at a time.
+//! - A disk slower than the sources slows them down: no source is set going while
+//!   too much waits to be written.
 
+mod backlog;
 mod failures;
 mod flight;
 mod fragment;
@@ -39,7 +42,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::task::TaskTracker;
 
@@ -52,11 +55,16 @@ pub use writer::FragmentWriter;
 
 use crate::chunk::ChunkKey;
 use crate::store::{ChunkStore, Lookup};
+use backlog::Backlog;
 use failures::Failures;
 use flight::{Boarded, Flight};
 use leader::{Leader, Leading};
 use memory::Memory;
 use stats::Counters;
+
+/// Chunks that are read from disk at a time: enough to keep a disk busy, few
+/// enough that a crowd's chunks are not all in memory before the first is sent.
+const DISK_READS: usize = 32;
 
 /// How the cache is bounded.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +111,8 @@ struct Shared {
     memory: Memory,
     flight: Arc<Flight<ChunkKey, Leading>>,
     failures: Failures,
+    backlog: Backlog,
+    reads: Semaphore,
     small_flight: Arc<Flight<Arc<str>, small::Following>>,
     /// Closed from the start, which only means that its emptiness can be waited for.
     leaders: TaskTracker,
@@ -127,6 +137,8 @@ impl FragmentCache {
             memory: Memory::new(config.ram_bytes),
             flight: Flight::new(config.max_in_flight),
             failures: Failures::new(config.failure_rest),
+            backlog: Backlog::default(),
+            reads: Semaphore::new(DISK_READS),
             small_flight: Flight::new(config.max_in_flight),
             leaders,
             counters: Counters::default(),
@@ -216,7 +228,10 @@ impl FragmentCache {
             return Ok(Some(chunk));
         }
         let (store, wanted) = (shared.store.clone(), *key);
+        // The semaphore is never closed.
+        let reading = shared.reads.acquire().await;
         let looked = spawn_blocking(move || store.get(&wanted)).await;
+        drop(reading);
         match looked.map_err(|_| CacheError::ShuttingDown)?? {
             Lookup::Hit(stored) => Ok(Some(shared.hit_disk(*key, stored.into()))),
             Lookup::Miss | Lookup::Lost | Lookup::Corrupt => Ok(None),
@@ -251,6 +266,7 @@ impl FragmentCache {
             memory_bytes: shared.memory.bytes(),
             demoted: shared.memory.demoted(),
             in_flight: shared.flight.len() as u64,
+            backlog_bytes: shared.backlog.bytes(),
             ..shared.counters.now()
         }
     }

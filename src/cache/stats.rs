@@ -90,6 +90,8 @@ pub struct CacheStats {
     pub memory_bytes: u64,
     /// Chunks being fetched or stored now.
     pub in_flight: u64,
+    /// Bytes of complete chunks that are not on disk yet.
+    pub backlog_bytes: u64,
 }
 
 impl Counters {

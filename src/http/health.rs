@@ -58,6 +58,9 @@ pub(super) async fn stats(State(state): State<Arc<AppState>>) -> Response {
             "promoted": cache.promoted,
             "demoted": cache.demoted,
             "store_errors": cache.store_errors,
+            "in_flight": cache.in_flight,
+            "backlog_bytes": cache.backlog_bytes,
+            "memory_chunks": cache.memory_chunks,
             "memory_bytes": cache.memory_bytes,
         },
     });

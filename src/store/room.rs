@@ -235,3 +235,26 @@ fn lock(pins: &Mutex<Pins>) -> MutexGuard<'_, Pins> {
     // Each change is one step.
     pins.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    #[test]
+    fn a_request_is_noted_once_a_second_and_chunk() {
+        let noted = Noted::default();
+        let [a, b] = [b"a", b"b"].map(|name| ChunkKey::new(Digest::of(name)));
+        let new = [
+            (&a, 0),
+            (&a, 0),
+            (&b, 0),
+            (&a, 0),
+            (&a, 1),
+            (&a, 1),
+            (&b, 1),
+        ];
+        let new = new.map(|(key, second)| noted.is_new(key, second));
+        assert_eq!(new, [true, false, true, false, true, false, true]);
+    }
+}

@@ -509,6 +509,51 @@ fn many_who_ask_for_a_chunk_at_once_share_one_render() {
     );
 }
 
+#[test]
+fn playlists_are_compressed_and_media_is_sent_as_it_is() {
+    let server = Server::start();
+    let video = server.publish(&json!({"edit": small_edit(20, "#abcd04"), "render": "on_demand"}));
+    let gzip = [("accept-encoding", "gzip")];
+    let playlist = format!("/v1/videos/{}/index/video.m3u8", text(&video, "id"));
+    let packed = server.get_with(&playlist, &gzip);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    let plain = server.get(&playlist);
+    assert_eq!(plain.header("content-encoding"), "");
+    assert!(packed.body.len() < plain.body.len());
+    let chunk = format!("/c/{}/0.m4s", text(&video["chunks"][0], "key"));
+    let media = server.get_with(&chunk, &gzip);
+    assert_eq!((media.status, media.header("content-encoding")), (200, ""));
+}
+
+#[test]
+fn http_2_gives_the_same_bytes() {
+    if !have("curl", "http_2_gives_the_same_bytes") {
+        return;
+    }
+    let server = Server::start();
+    let video = server.publish(&json!({"edit": small_edit(3, "#abcd05"), "render": "on_demand"}));
+    let chunk = format!("/c/{}/0.m4s", text(&video["chunks"][0], "key"));
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("chunk");
+    // While it is rendered, and when it is there.
+    for _ in 0..2 {
+        let said = Command::new("curl")
+            .args([
+                "-s",
+                "--http2-prior-knowledge",
+                "-w",
+                "%{http_version} %{http_code}",
+                "-o",
+            ])
+            .arg(&file)
+            .arg(server.url(&chunk))
+            .output()
+            .expect("curl runs");
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "2 200");
+        assert!(fs::read(&file).expect("is there") == server.get(&chunk).body);
+    }
+}
+
 /// The states of a track's chunks, in order.
 fn states(video: &Value, track: &str) -> Vec<String> {
     let chunks = video["chunks"].as_array().expect("chunks");
