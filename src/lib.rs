@@ -26,6 +26,7 @@ pub mod template;
 pub mod timeline;
 
 pub mod cache;
+pub mod catalogue;
 pub mod store;
 
 #[cfg(feature = "media")]

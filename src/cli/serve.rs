@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::app::{Engine, EngineConfig};
+use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
 use crate::http::{AppState, Shelf, serve};
@@ -70,6 +72,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
     })?;
     let shelf = Shelf::load(&args.templates, &engine.planner)
         .map_err(|error| BadInput(error.to_string()))?;
+    let catalogue = Arc::new(Catalogue::open(&args.folders.data_dir.join("templates"))?);
     crate::media::load_elements();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -89,6 +92,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             planner: engine.planner,
             publisher: publisher.clone(),
             shelf,
+            catalogue,
         };
         let stopped = async move {
             stop_signal().await;

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cache::FillError;
 use crate::delivery::{DeliveryError, MovieError, PlanError};
@@ -65,8 +65,10 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The status, and what is told: `code`, `message`, and where they apply `field`,
+    /// `value` and `allowed`.
+    pub(super) fn into_parts(self) -> (StatusCode, Value) {
         let (status, code, body) = match self {
             Self::NotFound(message) => (
                 StatusCode::NOT_FOUND,
@@ -122,11 +124,23 @@ impl IntoResponse for ApiError {
             members.insert("code".into(), code.into());
             members.retain(|_, value| !value.is_null());
         }
+        (status, error)
+    }
+
+    /// After how many seconds to come back, if that may help.
+    pub(super) fn retry_after(status: StatusCode) -> Option<u32> {
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, error) = self.into_parts();
         let mut response = (status, Json(json!({"error": error}))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        if let Some(seconds) = Self::retry_after(status) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

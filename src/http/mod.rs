@@ -2,6 +2,7 @@
 
 mod cache_control;
 mod chunks;
+mod edit_api;
 mod error;
 mod health;
 mod pieces;

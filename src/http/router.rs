@@ -10,8 +10,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::cors::{Any, CorsLayer};
 
+use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
-use crate::http::{chunks, health, playlists, studio, templates, videos};
+use crate::http::{chunks, edit_api, health, playlists, studio, templates, videos};
 use crate::publish::Publisher;
 
 /// The largest request body, in bytes.
@@ -28,6 +29,8 @@ pub struct AppState {
     pub publisher: Publisher,
     /// The shipped templates.
     pub shelf: templates::Shelf,
+    /// The templates that clients keep here.
+    pub catalogue: Arc<Catalogue>,
 }
 
 /// The whole service.
@@ -40,10 +43,17 @@ pub fn router(state: AppState) -> Router {
     // Players live on other origins than the videos.
     let cors = CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+        ])
         .allow_headers([
             HeaderName::from_static("content-type"),
             HeaderName::from_static("range"),
+            HeaderName::from_static("x-api-key"),
         ])
         .expose_headers([
             HeaderName::from_static("content-length"),
@@ -61,9 +71,8 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/videos/{id}", get(videos::show).delete(videos::delete))
         .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
-        // Templates
-        .route("/v1/templates", get(templates::list))
-        .route("/v1/templates/{id}", get(templates::show))
+        // Templates; those without a poster are at the compatible API's, which has
+        // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))
         // Operation
         .route("/v1/stats", get(health::stats))
@@ -72,6 +81,7 @@ pub fn router(state: AppState) -> Router {
         // Studio
         .route("/", get(studio::page))
         .route("/studio/{file}", get(studio::file))
+        .merge(edit_api::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CompressionLayer::new().compress_when(text_only));
     media

@@ -1,8 +1,7 @@
 //! Videos: made by POST, looked at by GET, fetched as MP4.
 
-use std::time::Instant;
-
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -11,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,6 +27,9 @@ use crate::time::Time;
 
 /// The most videos in a list.
 const LISTED: usize = 50;
+
+/// The longest Edit that is kept with its video, in bytes, to be shown again.
+const MAX_KEPT_EDIT: usize = 64 * 1024;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,7 +50,7 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     let received = Instant::now();
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
-    let request = parse(&body)?;
+    let request: CreateVideo = parse(&body)?;
     let partitioning = partitioning(&request)?;
     let (template, edit) = match (request.template, request.edit) {
         (Some(name), None) => {
@@ -66,19 +69,15 @@ pub(super) async fn create(
             ));
         }
     };
-    let planner = state.planner.clone();
-    let data = request.data;
-    // Planning reads and hashes files.
-    let plan = tokio::task::spawn_blocking(move || planner.plan(edit, &data, &partitioning))
-        .await
-        .map_err(|error| ApiError::Internal(error.to_string()))??;
-    let new = NewVideo {
+    let wish = Wish {
         template,
-        plan,
+        edit,
+        data: request.data,
+        partitioning,
         mode: request.render.unwrap_or_default(),
         received,
     };
-    let video = state.publisher.publish(new).await?;
+    let video = publish(&state, wish).await?;
     video.refresh().await?;
     let location = HeaderValue::from_str(&format!("/v1/videos/{}", video.id));
     let mut response = (StatusCode::CREATED, Json(report(&video, true))).into_response();
@@ -91,7 +90,51 @@ pub(super) async fn create(
     Ok(response)
 }
 
-fn parse(body: &[u8]) -> Result<CreateVideo, ApiError> {
+/// A video that is asked for.
+pub(super) struct Wish {
+    /// The shipped template that its Edit is of.
+    pub template: Option<String>,
+    pub edit: Value,
+    pub data: Data,
+    pub partitioning: Partitioning,
+    pub mode: RenderMode,
+    /// When it was asked for.
+    pub received: Instant,
+}
+
+/// Plans a video and publishes it.
+pub(super) async fn publish(state: &AppState, wish: Wish) -> Result<Arc<Video>, ApiError> {
+    let planner = state.planner.clone();
+    let Wish {
+        template,
+        edit,
+        data,
+        partitioning,
+        mode,
+        received,
+    } = wish;
+    // Planning reads and hashes files.
+    let planned = tokio::task::spawn_blocking(move || {
+        let kept = serde_json::to_vec(&edit).ok();
+        let kept = kept.filter(|edit| edit.len() <= MAX_KEPT_EDIT);
+        planner
+            .plan(edit, &data, &partitioning)
+            .map(|plan| (plan, kept.map(Bytes::from)))
+    });
+    let planned = planned.await;
+    let (plan, edit) = planned.map_err(|error| ApiError::Internal(error.to_string()))??;
+    let new = NewVideo {
+        template,
+        edit,
+        plan,
+        mode,
+        received,
+    };
+    Ok(state.publisher.publish(new).await?)
+}
+
+/// Reads a body of JSON.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let request = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -242,13 +285,7 @@ fn report(video: &Video, with_chunks: bool) -> Value {
     };
     let total: usize = tracks.iter().map(|(_, states)| states.len()).sum();
     let (hit, rendered) = (count("hit"), count("rendered"));
-    let error = tracks
-        .iter()
-        .flat_map(|(_, states)| states)
-        .find_map(|state| match state {
-            ChunkState::Failed(reason) => Some(reason.clone()),
-            _ => None,
-        });
+    let error = video.failure();
     let status = video.status();
     let progress = if status == VideoStatus::Done {
         1.0

@@ -16,6 +16,7 @@ mod pcm;
 mod pipeline;
 mod pixels;
 mod probe;
+mod report;
 
 pub use aac::{AacEncoder, aac_config};
 pub use decode::VideoDecoder;
@@ -28,6 +29,7 @@ pub use pcm::{Pcm, PcmStore};
 pub use pipeline::{load_elements, missing_elements};
 pub use pixels::Pixels;
 pub use probe::{ProbeError, probe};
+pub use report::{FormatReport, MediaReport, StreamReport, report};
 
 use std::sync::OnceLock;
 

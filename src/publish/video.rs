@@ -1,8 +1,9 @@
 //! One video: its plan, and how far each of its chunks is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,6 +21,8 @@ use crate::render::Urgency;
 pub struct NewVideo {
     /// The shipped template that it was made from.
     pub template: Option<String>,
+    /// The Edit as it was given, as JSON; `None` if it is not to be kept.
+    pub edit: Option<Bytes>,
     /// What it is made of.
     pub plan: Plan,
     /// When its chunks are rendered.
@@ -34,6 +37,10 @@ pub struct Video {
     pub id: Uuid,
     /// The shipped template that it was made from.
     pub template: Option<String>,
+    /// The Edit as it was given, as JSON, if it was kept.
+    pub edit: Option<Bytes>,
+    /// When it was published.
+    pub created: SystemTime,
     /// What it is made of.
     pub plan: Plan,
     /// The longest segment and part of its playlists.
@@ -53,6 +60,8 @@ pub struct Video {
     pub(super) stopping: CancellationToken,
     /// Counts changes of any chunk's state.
     changes: watch::Sender<u64>,
+    /// When that was last.
+    updated: Mutex<SystemTime>,
 }
 
 /// One of the video's tracks.
@@ -89,6 +98,7 @@ impl Video {
     ) -> Self {
         let NewVideo {
             template,
+            edit,
             plan,
             mode,
             received,
@@ -96,6 +106,8 @@ impl Video {
         Self {
             id: Uuid::new_v4(),
             template,
+            edit,
+            created: SystemTime::now(),
             targets: Targets::of(&plan),
             tracks: [
                 Track::new(&plan.partition.video, Some(video)),
@@ -111,6 +123,7 @@ impl Video {
             nudge: Notify::new(),
             stopping,
             changes: watch::Sender::new(0),
+            updated: Mutex::new(SystemTime::now()),
         }
     }
 
@@ -211,6 +224,26 @@ impl Video {
     /// From being asked for to the first part of the first picture.
     pub fn first_part(&self) -> Option<Duration> {
         *lock(&self.first_part)
+    }
+
+    /// When the state of a chunk changed last.
+    pub fn updated(&self) -> SystemTime {
+        *lock(&self.updated)
+    }
+
+    /// Why a chunk could not be rendered, if one could not.
+    pub fn failure(&self) -> Option<String> {
+        [TrackKind::Video, TrackKind::Audio]
+            .into_iter()
+            .find_map(|kind| {
+                self.track(kind)
+                    .states()
+                    .iter()
+                    .find_map(|state| match state {
+                        ChunkState::Failed(reason) => Some(reason.clone()),
+                        _ => None,
+                    })
+            })
     }
 
     /// Tells of every change of a chunk's state.
@@ -330,6 +363,7 @@ impl Video {
     }
 
     pub(super) fn changed(&self) {
+        *lock(&self.updated) = SystemTime::now();
         self.changes.send_modify(|changes| *changes += 1);
     }
 

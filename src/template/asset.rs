@@ -62,6 +62,21 @@ pub struct Source {
     pub pointer: Pointer,
 }
 
+impl Source {
+    /// What a path may be.
+    pub const ALLOWED: &str = "a path inside the assets folder, such as media/greeting-30/bg.mp4";
+
+    /// Whether a path, which may come from anywhere, stays inside the assets folder.
+    pub fn is_inside(path: &str) -> bool {
+        let parts = Path::new(path).components().collect::<Vec<_>>();
+        let inside = !parts.is_empty()
+            && parts
+                .iter()
+                .all(|part| matches!(part, Component::Normal(_)));
+        inside && !path.contains("://") && !path.contains('\0')
+    }
+}
+
 /// Which ends of a sound fade.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fade {
@@ -206,16 +221,10 @@ pub(super) fn seconds(
 
 /// Reads `src`: a path inside the assets folder.
 pub(super) fn source(object: &Object) -> Result<Source, EditError> {
-    const ALLOWED: &str = "a path inside the assets folder, such as media/greeting-30/bg.mp4";
-    let cursor = object.need("src", ALLOWED)?;
+    let cursor = object.need("src", Source::ALLOWED)?;
     let path = cursor.text(1000)?;
-    let parts = Path::new(path).components().collect::<Vec<_>>();
-    let inside = !parts.is_empty()
-        && parts
-            .iter()
-            .all(|part| matches!(part, Component::Normal(_)));
-    if !inside || path.contains("://") || path.contains('\0') {
-        return Err(cursor.error(ALLOWED));
+    if !Source::is_inside(path) {
+        return Err(cursor.error(Source::ALLOWED));
     }
     Ok(Source {
         path: path.to_owned(),

@@ -8,6 +8,7 @@ mod bad_input;
 mod batch;
 mod cache;
 mod determinism;
+mod edit_api;
 mod faults;
 mod players;
 mod reuse;

@@ -113,6 +113,13 @@ impl Server {
         Answer::read(request.send(body), path)
     }
 
+    /// `PUT path` with JSON
+    pub fn put(&self, path: &str, body: &[u8]) -> Answer {
+        let request = self.agent.put(self.url(path));
+        let request = request.header("content-type", "application/json");
+        Answer::read(request.send(body), path)
+    }
+
     /// `DELETE path`
     pub fn delete(&self, path: &str) -> Answer {
         Answer::read(self.agent.delete(self.url(path)).call(), path)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 23] = [
+const LAYERS: [(&str, u8); 24] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, u8); 23] = [
     ("playlist", 1),
     ("policy", 1),
     ("cmaf", 1),
+    ("catalogue", 2),
     ("cache", 2),
     ("store", 2),
     ("media", 2),
