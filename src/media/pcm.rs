@@ -26,7 +26,7 @@ const MAX_BYTES: u64 = 48_000 * 4 * (4 * 3600 + 60);
 
 /// The most bytes of all conformed sound in the folder, but for the file that is
 /// in use: some six hours.
-pub const MAX_FOLDER_BYTES: u64 = 4 << 30;
+const MAX_FOLDER_BYTES: u64 = 4 << 30;
 
 /// The most sounds that are kept outside the folder.
 const MAX_OUTSIDE: usize = 4;
@@ -88,7 +88,7 @@ pub struct PcmStore {
 type Outside = VecDeque<(String, Arc<Pcm>)>;
 
 impl PcmStore {
-    /// Uses `folder`, which is made if it is not there, for [`MAX_FOLDER_BYTES`].
+    /// Uses `folder`, which is made if it is not there, for at most 4 GiB of sound.
     pub fn open(folder: &Path) -> Result<Self, MediaError> {
         Self::bounded(folder, MAX_FOLDER_BYTES)
     }
