@@ -9,7 +9,8 @@ use loomcast::partition::{Partitioning, partition};
 use loomcast::playlist::{Duration, MediaPlaylist, Segment, Uri};
 use loomcast::profile::{Quality, VideoProfile};
 use loomcast::time::{FrameRate, Time};
-use loomcast::timeline::motion::{Fit, Motion, Transition, TransitionKind};
+use loomcast::timeline::motion::{Fit, Motion};
+use loomcast::timeline::transition::{Transition, TransitionKind};
 use loomcast::timeline::{Clip, Content, Markup, Rgb, Timeline};
 
 /// Footage of `seconds` under a fading text every two of them.

@@ -7,7 +7,8 @@ use crate::digest::Digest;
 use crate::profile::{AudioProfile, Quality, VideoProfile};
 use crate::time::FrameRate;
 use crate::timeline::curve::Curve;
-use crate::timeline::motion::{Fit, Motion, Transition, TransitionKind};
+use crate::timeline::motion::{Fit, Motion};
+use crate::timeline::transition::{Transition, TransitionKind};
 use crate::timeline::{Clip, Content, Markup, Rgb, Voice};
 
 fn seconds(n: i64) -> Time {

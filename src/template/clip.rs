@@ -5,9 +5,8 @@ use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::time::Time;
 use crate::timeline::curve::{Curve, Easing, Tween};
-use crate::timeline::motion::{
-    Anchor, Direction, Effect, EffectKind, Fit, Motion, TRANSITION, Transition, TransitionKind,
-};
+use crate::timeline::motion::{Anchor, Effect, EffectKind, Fit, Motion};
+use crate::timeline::transition::{Direction, TRANSITION, Transition, TransitionKind};
 
 /// A clip as the Edit has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +64,14 @@ const DIRECTIONS: [(&str, Direction); 4] = [
     ("Right", Direction::Right),
     ("Up", Direction::Up),
     ("Down", Direction::Down),
+];
+
+/// The edges of the frame, by the way that leads there.
+const EDGES: [(&str, Direction); 4] = [
+    ("Top", Direction::Up),
+    ("Right", Direction::Right),
+    ("Bottom", Direction::Down),
+    ("Left", Direction::Left),
 ];
 
 /// Reads a clip; `frame` is the output's size.
@@ -222,11 +229,24 @@ fn direction(name: &str, prefix: &str) -> Option<Direction> {
         .map(|(_, direction)| *direction)
 }
 
+/// `shuffle`, the edge, and the one next to it that it swerves towards.
+fn shuffle(name: &str) -> Option<TransitionKind> {
+    let edges = name.strip_prefix("shuffle")?;
+    let (edge, aside) = EDGES.iter().find_map(|(word, edge)| {
+        let next = edges.strip_prefix(word)?;
+        let (_, aside) = EDGES.iter().find(|(known, _)| *known == next)?;
+        Some((*edge, *aside))
+    })?;
+    let upright = |direction| matches!(direction, Direction::Up | Direction::Down);
+    (upright(edge) != upright(aside)).then_some(TransitionKind::Shuffle { edge, aside })
+}
+
 fn transition_named(cursor: &Cursor) -> Result<Option<Transition>, EditError> {
     let allowed = || {
         cursor.error(
             "none, zoom, or one of fade, slideLeft, slideRight, slideUp, slideDown, carouselLeft, carouselRight, \
-             carouselUp, carouselDown, each also with Slow or Fast",
+             carouselUp, carouselDown, shuffleTopRight, shuffleRightTop, shuffleRightBottom, shuffleBottomRight, \
+             shuffleBottomLeft, shuffleLeftBottom, shuffleLeftTop, shuffleTopLeft, each also with Slow or Fast",
         )
     };
     let name = cursor.value.as_str().ok_or_else(allowed)?;
@@ -235,11 +255,12 @@ fn transition_named(cursor: &Cursor) -> Result<Option<Transition>, EditError> {
         "none" => return Ok(None),
         "fade" => TransitionKind::Fade,
         "zoom" => TransitionKind::Zoom,
-        _ => match (direction(base, "slide"), direction(base, "carousel")) {
-            (Some(direction), _) => TransitionKind::Slide(direction),
-            (_, Some(direction)) => TransitionKind::Carousel(direction),
-            _ => return Err(allowed()),
-        },
+        _ => {
+            let slide = direction(base, "slide").map(TransitionKind::Slide);
+            let carousel = || direction(base, "carousel").map(TransitionKind::Carousel);
+            let kind = slide.or_else(carousel).or_else(|| shuffle(base));
+            kind.ok_or_else(allowed)?
+        }
     };
     let length = Time::from_flicks((TRANSITION.flicks() as f64 / speed) as i64);
     Ok(Some(Transition { kind, length }))
@@ -367,6 +388,32 @@ mod tests {
                 speed: 0.5
             })
         );
+    }
+
+    #[test]
+    fn a_shuffle_names_two_edges_that_meet() {
+        for (name, expected) in [
+            ("shuffleTopRight", Some((Direction::Up, Direction::Right))),
+            ("shuffleRightTop", Some((Direction::Right, Direction::Up))),
+            (
+                "shuffleBottomLeftFast",
+                Some((Direction::Down, Direction::Left)),
+            ),
+            (
+                "shuffleLeftBottomSlow",
+                Some((Direction::Left, Direction::Down)),
+            ),
+            ("shuffleTopBottom", None),
+            ("shuffleLeftLeft", None),
+            ("shuffleTop", None),
+            ("shuffle", None),
+        ] {
+            let read = clip(json!({"transition": {"in": name}}));
+            let kind = read.map(|clip| clip.motion.enter.map(|transition| transition.kind));
+            let expected =
+                expected.map(|(edge, aside)| Some(TransitionKind::Shuffle { edge, aside }));
+            assert_eq!(kind.ok(), expected, "{name}");
+        }
     }
 
     #[test]

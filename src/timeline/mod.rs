@@ -6,6 +6,7 @@
 
 pub mod curve;
 pub mod motion;
+pub mod transition;
 
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, VideoProfile};

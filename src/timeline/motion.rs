@@ -7,7 +7,8 @@
 //! is what is drawn.
 
 use crate::time::Time;
-use crate::timeline::curve::{Curve, Easing, progress};
+use crate::timeline::curve::{Curve, progress};
+use crate::timeline::transition::{Direction, End, Placed, Transition, shares};
 
 /// Fractions of a pixel in [`State`]: 1/256.
 pub const SUBPIXELS: i32 = 256;
@@ -15,21 +16,12 @@ pub const SUBPIXELS: i32 = 256;
 /// [`State::opacity`] of a fully opaque layer.
 pub const OPAQUE: u16 = 256;
 
-/// How long a transition without a suffix lasts; `Slow` doubles, `Fast` halves.
-pub const TRANSITION: Time = Time::from_seconds(1);
-
 /// How much larger a zoom effect gets in a second, as a share of the size.
 const ZOOM_PER_SECOND: f64 = 0.02;
 
 /// How much of the frame a slide effect travels in a second, and at the most.
 const PAN_PER_SECOND: f64 = 0.03;
 const PAN_MAX: f64 = 0.25;
-
-/// How much of the frame a slide transition moves: "slightly".
-const SLIDE_SHARE: f64 = 0.1;
-
-/// The size from which a zoom transition grows.
-const ZOOM_FROM: f64 = 0.5;
 
 /// Where a layer is drawn in one frame: a rectangle in 1/256 pixel from the
 /// frame's top left corner, and an opacity.
@@ -132,53 +124,6 @@ impl Anchor {
     pub const CENTER: Self = Self { x: 0.5, y: 0.5 };
 }
 
-/// The way something moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Towards the left edge.
-    Left,
-    /// Towards the right edge.
-    Right,
-    /// Towards the top edge.
-    Up,
-    /// Towards the bottom edge.
-    Down,
-}
-
-impl Direction {
-    /// The unit vector, y pointing down.
-    const fn vector(self) -> (f64, f64) {
-        match self {
-            Self::Left => (-1.0, 0.0),
-            Self::Right => (1.0, 0.0),
-            Self::Up => (0.0, -1.0),
-            Self::Down => (0.0, 1.0),
-        }
-    }
-}
-
-/// How a clip comes in or goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transition {
-    /// What happens.
-    pub kind: TransitionKind,
-    /// How long it takes.
-    pub length: Time,
-}
-
-/// What a transition does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransitionKind {
-    /// Opacity only.
-    Fade,
-    /// Moves a tenth of the frame and fades.
-    Slide(Direction),
-    /// Moves in from, or out to, beyond the frame's edge.
-    Carousel(Direction),
-    /// Grows from half its size, or shrinks to it, and fades.
-    Zoom,
-}
-
 /// A slow movement over the whole clip.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effect {
@@ -256,7 +201,7 @@ impl Motion {
         h *= scale;
         let mut x = (frame_w - w) * self.anchor.x + self.offset_x.at(local) * frame_w;
         let mut y = (frame_h - h) * self.anchor.y - self.offset_y.at(local) * frame_h;
-        let mut opacity = self.opacity.at(local).clamp(0.0, 1.0);
+        let opacity = self.opacity.at(local).clamp(0.0, 1.0);
 
         let mut zoom = 1.0;
         if let Some(effect) = self.effect {
@@ -265,41 +210,35 @@ impl Motion {
             x += dx * w;
             y += dy * h;
         }
+        let mut placed = Placed {
+            x,
+            y,
+            width: w,
+            height: h,
+            zoom,
+            opacity,
+        };
         // Both transitions fit into the clip: in a short one they share it.
         let (enter, leave) = shares(self.enter, self.leave, length);
         let ends = [
-            (self.enter, progress(local, enter), -1.0),
-            (self.leave, progress(length - local, leave), 1.0),
+            (self.enter, progress(local, enter), End::Enter),
+            (self.leave, progress(length - local, leave), End::Leave),
         ];
-        for (transition, presence, side) in ends {
-            let Some(transition) = transition else {
-                continue;
-            };
-            if presence >= 1.0 {
-                continue;
-            }
-            let away = side * (1.0 - Easing::OUT_CUBIC.ease(presence));
-            match transition.kind {
-                TransitionKind::Fade => opacity *= presence,
-                TransitionKind::Slide(direction) => {
-                    let (dx, dy) = direction.vector();
-                    x += away * dx * SLIDE_SHARE * frame_w;
-                    y += away * dy * SLIDE_SHARE * frame_h;
-                    opacity *= presence;
-                }
-                TransitionKind::Carousel(direction) => {
-                    let (dx, dy) = direction.vector();
-                    x += away * dx * if away * dx < 0.0 { x + w } else { frame_w - x };
-                    y += away * dy * if away * dy < 0.0 { y + h } else { frame_h - y };
-                }
-                TransitionKind::Zoom => {
-                    zoom *= ZOOM_FROM + (1.0 - ZOOM_FROM) * Easing::OUT_CUBIC.ease(presence);
-                    opacity *= presence;
-                }
+        for (transition, presence, end) in ends {
+            if let Some(transition) = transition.filter(|_| presence < 1.0) {
+                transition
+                    .kind
+                    .apply(end, presence, (frame_w, frame_h), &mut placed);
             }
         }
-        x -= w * (zoom - 1.0) / 2.0;
-        y -= h * (zoom - 1.0) / 2.0;
+        let Placed {
+            x,
+            y,
+            zoom,
+            opacity,
+            ..
+        } = placed;
+        let (x, y) = (x - w * (zoom - 1.0) / 2.0, y - h * (zoom - 1.0) / 2.0);
         let state = State {
             x: fixed(x),
             y: fixed(y),
@@ -342,23 +281,6 @@ impl Effect {
     }
 }
 
-/// The lengths of both transitions, shortened in proportion where the clip is
-/// too short for them.
-fn shares(enter: Option<Transition>, leave: Option<Transition>, length: Time) -> (Time, Time) {
-    let of = |transition: Option<Transition>| transition.map_or(Time::ZERO, |t| t.length);
-    let (enter, leave) = (of(enter), of(leave));
-    let both = enter + leave;
-    if both <= length {
-        return (enter, leave);
-    }
-    let share = |part: Time| {
-        let flicks = i128::from(part.flicks()) * i128::from(length.flicks())
-            / i128::from(both.flicks().max(1));
-        Time::from_flicks(flicks as i64)
-    };
-    (share(enter), share(leave))
-}
-
 /// The size in pixels after fitting.
 fn fitted(fit: Fit, natural: (u32, u32), frame: (u32, u32)) -> (f64, f64) {
     let (w, h) = (f64::from(natural.0.max(1)), f64::from(natural.1.max(1)));
@@ -382,6 +304,7 @@ fn fixed(pixels: f64) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timeline::transition::TransitionKind;
 
     const FRAME: (u32, u32) = (1280, 720);
 
@@ -524,6 +447,36 @@ mod tests {
                 "{late:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_shuffle_comes_from_its_edge_and_swerves_aside_on_its_way() {
+        let towards = |edge, aside| {
+            let transition = Some(Transition {
+                kind: TransitionKind::Shuffle { edge, aside },
+                length: millis(1000),
+            });
+            let motion = Motion {
+                enter: transition,
+                leave: transition,
+                ..Motion::default()
+            };
+            let state = |ms| motion.state(millis(ms), millis(4000), FRAME, FRAME);
+            assert_eq!(state(0), State::HIDDEN, "begins outside");
+            assert_eq!(state(4000), State::HIDDEN, "ends outside");
+            assert_eq!(rect(state(2000)), (0, 0, 1280, 720));
+            // It goes the way that it came.
+            assert_eq!(state(300), state(3700));
+            let (early, half) = (rect(state(50)), rect(state(200)));
+            ((early.0, early.1), (half.0, half.1))
+        };
+        let (early, half) = towards(Direction::Up, Direction::Right);
+        assert!(early.1 < -500 && early.0 < half.0, "{early:?} {half:?}");
+        assert!(half.0 > 200 && half.1 > early.1, "{early:?} {half:?}");
+        let (early, half) = towards(Direction::Right, Direction::Up);
+        assert!(early.0 > 900 && half.1 < -100, "{early:?} {half:?}");
+        let (early, half) = towards(Direction::Left, Direction::Down);
+        assert!(early.0 < -900 && half.1 > 100, "{early:?} {half:?}");
     }
 
     #[test]
