@@ -71,7 +71,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/videos/{id}", get(videos::show).delete(videos::delete))
         .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
-        // Templates; those without a poster are at the compatible API's, which has
+        // Templates; the rest of them is among the routes of the Edit API, which has
         // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))
         // Operation

@@ -346,7 +346,7 @@ fn what_is_not_there_is_said_in_json() {
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(error(&answer)["code"], "not_found", "{path}");
     }
-    for path in ["/healthz", "/v1/templates", "/v1/videos/x"] {
+    for path in ["/healthz", "/v1/templates/nope/poster.jpg", "/v1/videos/x"] {
         let answer = server.post(path, b"{}");
         assert_eq!(
             (answer.status, &error(&answer)["code"]),
