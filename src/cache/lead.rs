@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::flight::Seat;
 use super::fragment::{CompleteChunk, Fragment};
@@ -86,14 +87,18 @@ impl Shared {
                 self.counters.handed_over.add(1);
             }
             told(Outcome::Filled);
-            self.backlog.has_room().await;
+            let (patience, linger) = (self.config.patience, self.config.linger);
+            // A disk that never answers must not hold up readers without end.
+            if timeout(patience, self.backlog.has_room()).await.is_err() {
+                leader.fail(FillError::Stalled(patience));
+                return Came::Failed(FillError::Stalled(patience));
+            }
             let (writer, pulse) = leader.writer();
             let filling = source.clone();
             // Not awaited: it may go on for as long as it makes bytes, and if it dies
             // the writer dies with it, which the leader sees.
             let _filling = spawn_blocking(move || filling.fill(writer));
             loop {
-                let (patience, linger) = (self.config.patience, self.config.linger);
                 let ended = leader.end_of(pulse.clone(), patience, linger).await;
                 let gone = match ended {
                     Ended::Complete(chunk) => return Came::Made(chunk),
@@ -138,12 +143,14 @@ impl Shared {
     /// Makes a chunk durable, as far as the tiers want it and can.
     async fn keep(self: &Arc<Self>, key: &ChunkKey, chunk: &Arc<CompleteChunk>, class: ReuseClass) {
         let waiting = self.backlog.enter(chunk.meta.bytes());
-        let _turn = waiting.turn().await;
+        let turn = waiting.turn().await;
         let (store, kept, key) = (self.store.clone(), chunk.clone(), *key);
         self.on_store("store a chunk", move || {
             store.put(&key, class, &kept.meta, &kept.parts)
         })
         .await;
+        // The next need not wait for the tier, too.
+        drop(turn);
         let kept = chunk.clone();
         self.on_tier("store a chunk", &key, move |tier, key| tier.put(key, &kept))
             .await;

@@ -34,6 +34,19 @@ pub struct ChunkMeta {
 }
 
 impl ChunkMeta {
+    /// The parts that lie one after the other at the start of `payload`; nothing is
+    /// copied. `None` if it is too short for them.
+    pub fn split(&self, payload: &Bytes) -> Option<Vec<Part>> {
+        let mut start = 0;
+        let part = |meta: &PartMeta| {
+            let end = start + meta.bytes as usize;
+            let data = (end <= payload.len()).then(|| payload.slice(start..end))?;
+            start = end;
+            Some(Part { meta: *meta, data })
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     /// Length of the whole chunk in bytes.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| u64::from(part.bytes)).sum()

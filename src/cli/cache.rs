@@ -102,6 +102,11 @@ fn unopened(error: StoreError) -> anyhow::Error {
     }
 }
 
+/// The exit code where so many chunks were damaged.
+fn sound(damaged: u64) -> ExitCode {
+    ExitCode::from(u8::from(damaged > 0))
+}
+
 fn stats(args: &StoreArgs) -> Result<ExitCode> {
     let (store, recovery) = open(args)?;
     let stats = store.stats();
@@ -176,11 +181,7 @@ fn verify(args: &StoreArgs) -> Result<ExitCode> {
             report.unreadable
         );
     }
-    Ok(if bad == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(sound(bad))
 }
 
 fn gc(args: &StoreArgs, to: u64) -> Result<ExitCode> {
@@ -258,11 +259,7 @@ fn export(args: &StoreArgs, archive: &Path) -> Result<ExitCode> {
     } else {
         println!("{text}");
     }
-    Ok(if report.bad == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(sound(report.bad))
 }
 
 fn import(args: &StoreArgs, archive: &Path, max_bytes: Option<u64>) -> Result<ExitCode> {
@@ -315,9 +312,5 @@ fn import(args: &StoreArgs, archive: &Path, max_bytes: Option<u64>) -> Result<Ex
             report.bad
         );
     }
-    Ok(if report.bad == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(sound(report.bad))
 }

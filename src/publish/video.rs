@@ -1,5 +1,6 @@
 //! One video: its plan, and how far each of its chunks is.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -54,6 +55,8 @@ pub struct Video {
     opening: Mutex<Option<Access>>,
     first_part: Mutex<Option<Duration>>,
     watch: Mutex<Watch>,
+    /// Whether it was seen that nothing is missing: that stays so.
+    settled: AtomicBool,
     /// Tells the driver that somebody has asked for something.
     pub(super) nudge: Notify,
     /// Ends the driver.
@@ -120,6 +123,7 @@ impl Video {
             opening: Mutex::new(opening),
             first_part: Mutex::default(),
             watch: Mutex::default(),
+            settled: AtomicBool::new(false),
             nudge: Notify::new(),
             stopping,
             changes: watch::Sender::new(0),
@@ -276,6 +280,10 @@ impl Video {
     }
 
     fn drive(self: &Arc<Self>, place: Option<Place>) {
+        // Every request for a segment comes by here.
+        if self.settled.load(Ordering::Relaxed) {
+            return;
+        }
         let mut watch = self.watch();
         watch.until = Some(Instant::now() + WATCHED_FOR);
         watch.playhead = place.or(watch.playhead);
@@ -283,8 +291,11 @@ impl Video {
         // Never held while the states are looked at, which are locked before it elsewhere.
         drop(watch);
         self.nudge.notify_one();
-        if driven || self.stopping.is_cancelled() || self.missing().is_empty() {
+        if driven || self.stopping.is_cancelled() {
             return;
+        }
+        if self.missing().is_empty() {
+            return self.settled.store(true, Ordering::Relaxed);
         }
         if !std::mem::replace(&mut self.watch().driven, true) {
             Driver::spawn(Arc::clone(self));

@@ -9,14 +9,16 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use bytes::Bytes;
 use tar::{Archive, Builder, EntryType, Header};
 use thiserror::Error;
 
 use super::trailer::{self, MAX_TRAILER_BYTES};
 use super::{
-    ChunkStore, Lookup, MAX_BYTES_NAME, MAX_CHUNK_BYTES, MAX_SMALL_BYTES, Put, StoreError,
+    ChunkStore, Lookup, MAX_BYTES_NAME, MAX_CHUNK_BYTES, MAX_SMALL_BYTES, MAX_SMALL_NAME, Put,
+    StoreError,
 };
-use crate::chunk::{ChunkKey, Part, ReuseClass};
+use crate::chunk::{ChunkKey, ReuseClass};
 use crate::digest::Digest;
 
 const CHUNKS: &str = "chunks";
@@ -138,8 +140,14 @@ impl ChunkStore {
         bytes: Vec<u8>,
         report: &mut ArchiveReport,
     ) -> Result<(), StoreError> {
-        if let Some(name) = named(name, SMALL).filter(|_| bytes.len() <= MAX_SMALL_BYTES) {
-            if self.get_small(name)?.is_none() {
+        if let Some(name) = named(name, SMALL) {
+            // How much this store may take is its own affair, whatever others say.
+            let allowed = (1..=MAX_SMALL_NAME).contains(&name.len())
+                && bytes.len() <= MAX_SMALL_BYTES
+                && name != MAX_BYTES_NAME;
+            if !allowed {
+                report.bad += 1;
+            } else if self.get_small(name)?.is_none() {
                 self.put_small(name, &bytes)?;
                 report.small_values += 1;
             }
@@ -147,9 +155,12 @@ impl ChunkStore {
         }
         let digest = named(name, CHUNKS).and_then(|name| name.parse::<Digest>().ok());
         let whole = digest.is_some_and(|digest| Digest::of(&bytes) == digest);
+        let len = bytes.len() as u64;
+        let bytes = Bytes::from(bytes);
         let described = trailer::parse(&bytes)
-            .filter(|(_, record)| whole && trailer::file_len(record) == bytes.len() as u64);
-        let Some((key, record)) = described else {
+            .filter(|(_, record)| whole && trailer::file_len(record) == len)
+            .and_then(|(key, record)| Some((key, record.meta.split(&bytes)?, record.meta)));
+        let Some((key, parts, meta)) = described else {
             report.bad += 1;
             return Ok(());
         };
@@ -157,17 +168,7 @@ impl ChunkStore {
             report.present += 1;
             return Ok(());
         }
-        let len = bytes.len() as u64;
-        let bytes = bytes::Bytes::from(bytes);
-        let mut start = 0;
-        let parts = record.meta.parts.iter().map(|&meta| {
-            let end = start + meta.bytes as usize;
-            let data = bytes.slice(start..end);
-            start = end;
-            Part { meta, data }
-        });
-        let parts: Vec<Part> = parts.collect();
-        match self.put(&key, ReuseClass::Shared, &record.meta, &parts)? {
+        match self.put(&key, ReuseClass::Shared, &meta, &parts)? {
             Put::Kept => {
                 report.chunks += 1;
                 report.bytes += len;
@@ -258,13 +259,16 @@ mod tests {
         let mut builder = Builder::new(Vec::new());
         append(&mut builder, "readme.txt", 0, b"hello").unwrap();
         append(&mut builder, "chunks/readme.txt", 0, b"hello").unwrap();
+        append(&mut builder, "small/store/max-bytes", 0, &[1; 8]).unwrap();
+        append(&mut builder, "small/avcc/x", 0, &[1; MAX_SMALL_BYTES + 1]).unwrap();
         let strange = builder.into_inner().unwrap();
         let (other, _) = open(&other_dir);
-        for (bytes, bad) in [(bytes, 1), (strange, 2)] {
+        for (bytes, bad) in [(bytes, 1), (strange, 4)] {
             let taken = other.import(&bytes[..], |_| ()).unwrap();
             assert_eq!((taken.chunks, taken.bad), (0, bad));
         }
         assert_eq!(other.stats().chunks, 0);
+        assert_eq!(other.get_small(MAX_BYTES_NAME).unwrap(), None);
         assert_tidy(&other_dir, &other);
     }
 

@@ -184,15 +184,11 @@ impl Payloads {
             return Ok(Reading::Damaged);
         }
         let bytes = Bytes::from(bytes);
-        let mut start = 0;
-        let parts = row.record.meta.parts.iter().map(|&meta| {
-            let end = start + meta.bytes as usize;
-            let data = bytes.slice(start..end);
-            start = end;
-            Part { meta, data }
-        });
+        let Some(parts) = row.record.meta.split(&bytes) else {
+            return Ok(Reading::Damaged);
+        };
         Ok(Reading::Whole(StoredChunk {
-            parts: parts.collect(),
+            parts,
             meta: row.record.meta.clone(),
             digest: row.record.digest,
         }))

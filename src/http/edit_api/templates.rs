@@ -62,11 +62,11 @@ pub(super) async fn create(
 }
 
 /// `GET /templates`
-pub(super) async fn list(State(state): State<Arc<AppState>>) -> Response {
+pub(super) async fn list(State(state): State<Arc<AppState>>) -> Result<Response, Failure> {
     let time = |time| humantime::format_rfc3339_millis(time).to_string();
-    let templates: Vec<Value> = state
-        .catalogue
-        .list()
+    // Whoever writes a template holds the list meanwhile.
+    let all = on(&state, |catalogue| Ok(catalogue.list())).await?;
+    let templates: Vec<Value> = all
         .into_iter()
         .map(|about| {
             json!({
@@ -78,13 +78,13 @@ pub(super) async fn list(State(state): State<Arc<AppState>>) -> Response {
         })
         .collect();
     let response = json!({"owner": OWNER, "templates": templates});
-    done(StatusCode::OK, "OK", response)
+    Ok(done(StatusCode::OK, "OK", response))
 }
 
 /// `GET /v1/templates`, of either API
 pub(super) async fn list_or_native(state: State<Arc<AppState>>, headers: HeaderMap) -> Response {
     if has_key(&headers) {
-        list(state).await
+        list(state).await.into_response()
     } else {
         native::list(state).await
     }
