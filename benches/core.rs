@@ -11,7 +11,8 @@ use loomcast::profile::{Quality, VideoProfile};
 use loomcast::time::{FrameRate, Time};
 use loomcast::timeline::motion::{Fit, Motion};
 use loomcast::timeline::transition::{Transition, TransitionKind};
-use loomcast::timeline::{Clip, Content, Markup, Rgb, Timeline};
+use loomcast::timeline::treatment::Treatment;
+use loomcast::timeline::{Art, Clip, Content, Drawing, Footage, Markup, Rgb, Speed, Timeline};
 
 /// Footage of `seconds` under a fading text every two of them.
 fn timeline(seconds: u32) -> Timeline {
@@ -21,14 +22,18 @@ fn timeline(seconds: u32) -> Timeline {
         start: Time::from_seconds(start),
         length: Time::from_seconds(length),
         content,
+        treatment: Treatment::default(),
+        mattes: Vec::new(),
         motion,
         dynamic: start % 10 == 0,
     };
-    let footage = Content::Footage {
+    let footage = Content::Footage(Footage {
         asset: Digest::of(b"bg"),
         size: (1280, 720),
         trim: Time::ZERO,
-    };
+        speed: Speed::NORMAL,
+        opaque: true,
+    });
     let fade = Some(Transition {
         kind: TransitionKind::Fade,
         length: Time::from_millis(500),
@@ -48,7 +53,12 @@ fn timeline(seconds: u32) -> Timeline {
             height: 80,
             fonts: vec![],
         };
-        layers.push(clip(start, 2, Content::Markup(text), motion.clone()));
+        layers.push(clip(
+            start,
+            2,
+            Content::Drawn(Drawing::still(Art::Markup(text))),
+            motion.clone(),
+        ));
     }
     let video = VideoProfile {
         width: 1280,

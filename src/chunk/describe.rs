@@ -1,7 +1,10 @@
 //! A spec in words, for people who ask why two chunks differ.
 
 use crate::chunk::spec::{ChunkSpec, Layer, LayerContent, Path, Stretch, UNITY_GAIN};
-use crate::timeline::motion::{OPAQUE, SUBPIXELS, State};
+use crate::time::Time;
+use crate::timeline::Art;
+use crate::timeline::state::{OPAQUE, SUBPIXELS, State, Turn, Wipe};
+use crate::timeline::treatment::Treatment;
 
 /// One property of a spec: which layer it is of, its name and its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,22 +122,26 @@ fn layer((place, layer): (usize, &Layer)) -> Vec<Property> {
     };
     let mut properties = vec![of("place in the stack", place.to_string())];
     match &layer.content {
-        LayerContent::Footage { asset, from } => {
+        LayerContent::Footage { asset, from, speed } => {
             properties.push(of("file", asset.short()));
             properties.push(of("in-point", from.to_string()));
+            let factor = f64::from(speed.ten_thousandths()) / 10_000.0;
+            properties.push(of("speed", factor.to_string()));
         }
         LayerContent::Still { asset } => properties.push(of("file", asset.short())),
-        LayerContent::Markup(markup) => {
-            let fonts: Vec<String> = markup
-                .fonts
-                .iter()
-                .map(|font| format!("{} {}", font.family, font.face.short()))
-                .collect();
-            properties.push(of("text", markup.html.clone()));
-            properties.push(of("style", markup.css.clone()));
-            properties.push(of("box", format!("{}x{}", markup.width, markup.height)));
-            properties.push(of("fonts", fonts.join(", ")));
+        LayerContent::Drawn { art, moment } => {
+            properties.extend(drawn(art).into_iter().map(|(name, value)| of(name, value)));
+            if moment.until > Time::ZERO {
+                let moves = format!("from {} until {}", moment.from, moment.until);
+                properties.push(of("own time", moves));
+            }
         }
+    }
+    if layer.treatment != Treatment::default() {
+        properties.push(of("treatment", format!("{:?}", layer.treatment)));
+    }
+    for matte in &layer.mattes {
+        properties.push(of("matte", digest_of(&format!("{matte:?}"))));
     }
     let (first, last) = match &layer.path {
         Path::Rest(state) => (*state, *state),
@@ -147,20 +154,41 @@ fn layer((place, layer): (usize, &Layer)) -> Vec<Property> {
         Path::Rest(_) => place_of(&first),
         // The digest stands for what lies between.
         Path::Moving(states) => {
-            let bytes: Vec<u8> = states
-                .iter()
-                .flat_map(|state| place_of(state).into_bytes())
-                .collect();
+            let all: String = states.iter().map(place_of).collect();
             format!(
                 "from {} to {} ({})",
                 place_of(&first),
                 place_of(&last),
-                crate::digest::Digest::of(&bytes).short()
+                digest_of(&all)
             )
         }
     };
     properties.push(of("place and opacity", moves));
     properties
+}
+
+/// What a drawn picture is made of.
+fn drawn(art: &Art) -> Vec<(&'static str, String)> {
+    match art {
+        Art::Markup(markup) => {
+            let fonts: Vec<String> = markup
+                .fonts
+                .iter()
+                .map(|font| format!("{} {}", font.family, font.face.short()))
+                .collect();
+            vec![
+                ("text", markup.html.clone()),
+                ("style", markup.css.clone()),
+                ("box", format!("{}x{}", markup.width, markup.height)),
+                ("fonts", fonts.join(", ")),
+            ]
+        }
+    }
+}
+
+/// Stands for a text that is too long to be shown.
+fn digest_of(text: &str) -> String {
+    crate::digest::Digest::of(text.as_bytes()).short()
 }
 
 fn place_of(state: &State) -> String {
@@ -171,15 +199,25 @@ fn place_of(state: &State) -> String {
         y,
         width,
         height,
+        turn,
+        wipe,
         ..
     } = *state;
-    format!(
+    let mut place = format!(
         "{}x{} at {},{} opacity {percent} %",
         pixels(width),
         pixels(height),
         pixels(x),
         pixels(y)
-    )
+    );
+    if turn != Turn::NONE {
+        place.push_str(&format!(" turned by {:?}", turn.factors()));
+    }
+    if let Some(Wipe { none, all }) = wipe {
+        let share = |n: i32| f64::from(n) / f64::from(Wipe::UNIT);
+        place.push_str(&format!(" wiped from {} to {}", share(none), share(all)));
+    }
+    place
 }
 
 fn voice(voice: &Stretch) -> Vec<Property> {
@@ -216,7 +254,9 @@ mod tests {
             content: LayerContent::Still {
                 asset: Digest::of(bytes),
             },
+            treatment: Treatment::default(),
             path: Path::Rest(State::full(16, 16)),
+            mattes: Vec::new(),
             label: (*label).into(),
         };
         let rate = FrameRate::new(30, 1).expect("supported");

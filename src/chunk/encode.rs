@@ -5,16 +5,19 @@
 //! changes it, or what a renderer makes of a spec, raises [`FORMAT_VERSION`],
 //! and every cached chunk is rendered anew.
 
-use crate::chunk::spec::{AudioSpec, ChunkSpec, LayerContent, Path, Stretch, VideoSpec};
+use crate::chunk::spec::{
+    AudioSpec, ChunkSpec, Layer, LayerContent, Matte, Path, Stretch, VideoSpec,
+};
 use crate::chunk::{ChunkKey, LOOKAHEAD_FRAMES, PREROLL_FRAMES};
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::time::{FrameRate, Time};
-use crate::timeline::motion::State;
-use crate::timeline::{FontUse, Markup};
+use crate::timeline::state::{State, Turn, Wipe};
+use crate::timeline::treatment::{ChromaKey, Filter, Treatment, Window};
+use crate::timeline::{Art, FontUse, Markup};
 
 /// The version of this encoding and of the renderer's pictures and sound.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What encodes the chunks and draws the text. In the key, because another
 /// version may give other bytes.
@@ -86,40 +89,78 @@ impl VideoSpec {
         } = self;
         profile.encode(out);
         out.number((*frames).into());
-        match background {
-            None => out.tag(0),
-            Some(color) => {
-                out.tag(1);
-                out.0.extend(color.0);
+        out.option(background.as_ref(), |out, color| out.0.extend(color.0));
+        out.number(layers.len() as i64);
+        layers.iter().for_each(|layer| layer.encode(out));
+    }
+}
+
+impl Layer {
+    fn encode(&self, out: &mut Encoder) {
+        let Self {
+            content,
+            treatment,
+            path,
+            mattes,
+            label: _,
+        } = self;
+        content.encode(out);
+        out.treatment(treatment);
+        path.encode(out, |out, state| out.state(state));
+        out.number(mattes.len() as i64);
+        for Matte {
+            content,
+            treatment,
+            path,
+        } in mattes
+        {
+            content.encode(out);
+            out.treatment(treatment);
+            path.encode(out, |out, state| {
+                out.option(state.as_ref(), |out, state| out.state(state));
+            });
+        }
+    }
+}
+
+impl LayerContent {
+    fn encode(&self, out: &mut Encoder) {
+        match self {
+            Self::Footage { asset, from, speed } => {
+                out.tag(b'f');
+                out.digest(asset);
+                out.time(*from);
+                out.number(speed.ten_thousandths().into());
+            }
+            Self::Still { asset } => {
+                out.tag(b's');
+                out.digest(asset);
+            }
+            Self::Drawn { art, moment } => {
+                match art {
+                    Art::Markup(markup) => {
+                        out.tag(b'm');
+                        out.markup(markup);
+                    }
+                }
+                out.time(moment.from);
+                out.time(moment.until);
             }
         }
-        out.number(layers.len() as i64);
-        for layer in layers {
-            match &layer.content {
-                LayerContent::Footage { asset, from } => {
-                    out.tag(b'f');
-                    out.digest(asset);
-                    out.time(*from);
-                }
-                LayerContent::Still { asset } => {
-                    out.tag(b's');
-                    out.digest(asset);
-                }
-                LayerContent::Markup(markup) => {
-                    out.tag(b'm');
-                    out.markup(markup);
-                }
+    }
+}
+
+impl<S> Path<S> {
+    fn encode(&self, out: &mut Encoder, state: impl Fn(&mut Encoder, &S)) {
+        match self {
+            Self::Rest(rest) => {
+                out.tag(b'r');
+                state(out, rest);
             }
-            match &layer.path {
-                Path::Rest(state) => {
-                    out.tag(b'r');
-                    out.state(state);
-                }
-                Path::Moving(states) => {
-                    out.tag(b'p');
-                    out.number(states.len() as i64);
-                    states.iter().for_each(|state| out.state(state));
-                }
+            Self::Moving(states) => {
+                out.tag(b'p');
+                out.number(states.len() as i64);
+                states.iter().for_each(|moving| state(out, moving));
             }
         }
     }
@@ -201,12 +242,67 @@ impl Encoder {
             y,
             width,
             height,
+            turn: Turn { xx, xy, yx, yy },
+            wipe,
             opacity,
         } = *state;
-        [x, y, width, height]
-            .into_iter()
-            .for_each(|n| self.0.extend(n.to_be_bytes()));
+        let numbers = |out: &mut Self, numbers: &[i32]| {
+            numbers
+                .iter()
+                .for_each(|number| out.0.extend(number.to_be_bytes()));
+        };
+        numbers(self, &[x, y, width, height, xx, xy, yx, yy]);
+        self.option(wipe.as_ref(), |out, Wipe { none, all }| {
+            numbers(out, &[*none, *all]);
+        });
         self.0.extend(opacity.to_be_bytes());
+    }
+
+    fn option<T>(&mut self, value: Option<&T>, encode: impl FnOnce(&mut Self, &T)) {
+        self.tag(u8::from(value.is_some()));
+        if let Some(value) = value {
+            encode(self, value);
+        }
+    }
+
+    fn treatment(&mut self, treatment: &Treatment) {
+        let Treatment {
+            window,
+            key,
+            filter,
+        } = treatment;
+        self.option(window.as_ref(), |out, window| {
+            let Window {
+                x,
+                y,
+                width,
+                height,
+            } = *window;
+            [x, y, width, height]
+                .into_iter()
+                .for_each(|number| out.number(number.into()));
+        });
+        self.option(key.as_ref(), |out, key| {
+            let ChromaKey {
+                color,
+                threshold,
+                halo,
+            } = *key;
+            out.0.extend(color.0);
+            out.0.extend([threshold, halo]);
+        });
+        self.option(filter.as_ref(), |out, filter| {
+            out.tag(match filter {
+                Filter::Blur => b'b',
+                Filter::Boost => b'B',
+                Filter::Contrast => b'c',
+                Filter::Darken => b'd',
+                Filter::Greyscale => b'g',
+                Filter::Lighten => b'l',
+                Filter::Muted => b'm',
+                Filter::Negative => b'n',
+            });
+        });
     }
 
     fn markup(&mut self, markup: &Markup) {
@@ -232,9 +328,9 @@ impl Encoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chunk::spec::{GainPoint, Layer};
+    use crate::chunk::spec::{GainPoint, Moment};
     use crate::profile::Quality;
-    use crate::timeline::Rgb;
+    use crate::timeline::{Rgb, Speed};
 
     fn video() -> VideoSpec {
         VideoSpec {
@@ -251,7 +347,10 @@ mod tests {
                     content: LayerContent::Footage {
                         asset: Digest::of(b"bg"),
                         from: Time::from_seconds(2),
+                        speed: Speed::NORMAL,
                     },
+                    treatment: Treatment::default(),
+                    mattes: vec![],
                     path: Path::Rest(State::full(1280, 720)),
                     label: "background".into(),
                 },
@@ -259,20 +358,33 @@ mod tests {
                     content: LayerContent::Still {
                         asset: Digest::of(b"logo"),
                     },
+                    treatment: Treatment::default(),
+                    mattes: vec![Matte {
+                        content: LayerContent::Still {
+                            asset: Digest::of(b"matte"),
+                        },
+                        treatment: Treatment::default(),
+                        path: Path::Rest(Some(State::full(12, 12))),
+                    }],
                     path: Path::Moving(vec![State::full(12, 12), State::HIDDEN]),
                     label: String::new(),
                 },
                 Layer {
-                    content: LayerContent::Markup(Markup {
-                        html: "<p>Hello</p>".into(),
-                        css: String::new(),
-                        width: 400,
-                        height: 100,
-                        fonts: vec![FontUse {
-                            face: Digest::of(b"font"),
-                            family: "Open Sans".into(),
-                        }],
-                    }),
+                    content: LayerContent::Drawn {
+                        art: Art::Markup(Markup {
+                            html: "<p>Hello</p>".into(),
+                            css: String::new(),
+                            width: 400,
+                            height: 100,
+                            fonts: vec![FontUse {
+                                face: Digest::of(b"font"),
+                                family: "Open Sans".into(),
+                            }],
+                        }),
+                        moment: Moment::default(),
+                    },
+                    treatment: Treatment::default(),
+                    mattes: vec![],
                     path: Path::Rest(State::full(12, 12)),
                     label: String::new(),
                 },
@@ -310,10 +422,10 @@ mod tests {
             AudioProfile::default().init_key().to_string(),
         ];
         insta::assert_snapshot!(keys.join("\n"), @r"
-        ee9ff46bc54e5e358eaad51fff76d6251830191d966afbf7e80bde160029b614
-        976c68b7c8fcc80970ada17e24f4b2400ca4c551f50fa3161c3f58e4cde7224a
-        068366e39dfe4ef8c040f60a39a599aa9ff1e2ec99cb98752a98b5147accfa73
-        e32ded55068731064cc9f4b77824c042ea3f1288b22c02c7ad58cf5a9883ce38
+        1bfc330e7253c9a08a369faeca0b4c48c738ddf135dca6706886cc201092eed1
+        2145800cdb9c34e69a571c3bebc7756dabd642b1f95d279caa930db1d3e4b129
+        480595d38593663be64cd9b92b38333f852c0620dd77729860a476a2f62d7c1c
+        75586d62da8d59d45332e5136649d26730f370c737a09f6d5a45adf8fb67cf4d
         ");
     }
 
@@ -321,7 +433,7 @@ mod tests {
     fn every_field_but_a_label_changes_the_key() {
         let key = |spec: &VideoSpec| ChunkSpec::Video(spec.clone()).key();
         type Change = fn(&mut VideoSpec);
-        let changes: [(&str, Change); 12] = [
+        let changes: [(&str, Change); 21] = [
             ("width", |s| s.profile.width = 1282),
             ("height", |s| s.profile.height = 722),
             ("rate", |s| {
@@ -336,7 +448,51 @@ mod tests {
                 s.layers[0].content = LayerContent::Footage {
                     asset: Digest::of(b"bg"),
                     from: Time::from_millis(2001),
+                    speed: Speed::NORMAL,
                 };
+            }),
+            ("speed", |s| {
+                s.layers[0].content = LayerContent::Footage {
+                    asset: Digest::of(b"bg"),
+                    from: Time::from_seconds(2),
+                    speed: Speed::new(2.0),
+                };
+            }),
+            ("window", |s| {
+                s.layers[0].treatment.window = Some(Window::whole((5, 5)));
+            }),
+            ("key", |s| {
+                s.layers[0].treatment.key = Some(ChromaKey {
+                    color: Rgb([0, 255, 0]),
+                    threshold: 5,
+                    halo: 5,
+                });
+            }),
+            ("filter", |s| {
+                s.layers[0].treatment.filter = Some(Filter::Muted);
+            }),
+            ("turn", |s| {
+                let turn = Turn::new(1.0, (0.0, 0.0), (false, false));
+                s.layers[2].path = Path::Rest(State {
+                    turn,
+                    ..State::full(12, 12)
+                });
+            }),
+            ("wipe", |s| {
+                let wipe = Some(Wipe { none: 5, all: 9 });
+                s.layers[2].path = Path::Rest(State {
+                    wipe,
+                    ..State::full(12, 12)
+                });
+            }),
+            ("no matte", |s| s.layers[1].mattes.clear()),
+            ("matte off", |s| {
+                s.layers[1].mattes[0].path = Path::Rest(None)
+            }),
+            ("moment", |s| {
+                if let LayerContent::Drawn { moment, .. } = &mut s.layers[2].content {
+                    *moment = Moment::new(Time::ZERO, Time::from_seconds(1));
+                }
             }),
             ("asset", |s| {
                 s.layers[1].content = LayerContent::Still {
@@ -363,13 +519,16 @@ mod tests {
         let key = |html: &str, css: &str| {
             let mut spec = video();
             spec.layers.truncate(1);
-            spec.layers[0].content = LayerContent::Markup(Markup {
-                html: html.into(),
-                css: css.into(),
-                width: 1,
-                height: 1,
-                fonts: vec![],
-            });
+            spec.layers[0].content = LayerContent::Drawn {
+                art: Art::Markup(Markup {
+                    html: html.into(),
+                    css: css.into(),
+                    width: 1,
+                    height: 1,
+                    fonts: vec![],
+                }),
+                moment: Moment::default(),
+            };
             ChunkSpec::Video(spec).key()
         };
         assert_ne!(key("ab", "c"), key("a", "bc"));

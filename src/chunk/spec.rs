@@ -8,8 +8,9 @@
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, VideoProfile};
 use crate::time::Time;
-use crate::timeline::motion::State;
-use crate::timeline::{Markup, Rgb};
+use crate::timeline::state::State;
+use crate::timeline::treatment::Treatment;
+use crate::timeline::{Art, Rgb, Speed};
 
 /// One chunk of either track.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,12 @@ pub struct VideoSpec {
 pub struct Layer {
     /// What it shows.
     pub content: LayerContent,
+    /// What is done to that.
+    pub treatment: Treatment,
     /// Where it stands, frame by frame.
     pub path: Path,
+    /// What makes it transparent in places. Only those that do in some frame.
+    pub mattes: Vec<Matte>,
     /// For people: not part of identity.
     pub label: String,
 }
@@ -53,41 +58,106 @@ pub enum LayerContent {
         asset: Digest,
         /// The time in the file that the chunk's first frame shows.
         from: Time,
+        /// How fast it goes on from there.
+        speed: Speed,
     },
     /// A still picture.
     Still {
         /// The bytes of its file.
         asset: Digest,
     },
-    /// Rasterised text.
-    Markup(Markup),
+    /// A picture that is drawn here.
+    Drawn {
+        /// What is drawn.
+        art: Art,
+        /// By which time of its own.
+        moment: Moment,
+    },
+}
+
+/// The own time of a picture that is drawn here. Normal form: `from` is no later
+/// than `until`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// The time that the chunk's first frame shows.
+    pub from: Time,
+    /// The time at which it stands still from then on; zero for a still.
+    pub until: Time,
+}
+
+impl Moment {
+    /// What is drawn from `from` on, if it changes until `until`.
+    pub fn new(from: Time, until: Time) -> Self {
+        Self {
+            from: from.min(until),
+            until,
+        }
+    }
+
+    /// The time shown `later` than the chunk's first frame.
+    pub fn at(self, later: Time) -> Time {
+        (self.from + later).min(self.until)
+    }
+}
+
+/// Something whose brightness is a layer's opacity: white keeps, black hides, and
+/// so does what lies outside of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matte {
+    /// What it shows.
+    pub content: LayerContent,
+    /// What is done to that.
+    pub treatment: Treatment,
+    /// Where it stands; `None` in frames in which it hides nothing.
+    pub path: Path<Option<State>>,
 }
 
 /// The states of a layer over a chunk. A layer that stands still has no time
 /// in it, so that seconds of the same still are one chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Path {
+pub enum Path<S = State> {
     /// The same in every frame.
-    Rest(State),
+    Rest(S),
     /// One state a frame.
-    Moving(Vec<State>),
+    Moving(Vec<S>),
 }
 
-impl Path {
+impl<S: Copy + PartialEq> Path<S> {
     /// The path through these states, in its one normal form.
-    pub fn new(states: Vec<State>) -> Self {
+    pub fn new(states: Vec<S>) -> Self {
         match states.first() {
             Some(first) if states.iter().all(|state| state == first) => Self::Rest(*first),
             _ => Self::Moving(states),
         }
     }
 
+    /// The states, the same ones after one another once at the least.
+    pub fn states(&self) -> &[S] {
+        match self {
+            Self::Rest(state) => std::slice::from_ref(state),
+            Self::Moving(states) => states,
+        }
+    }
+
+    fn get(&self, index: u32) -> Option<S> {
+        match self {
+            Self::Rest(state) => Some(*state),
+            Self::Moving(states) => states.get(index as usize).copied(),
+        }
+    }
+}
+
+impl Path {
     /// The state in frame `index` of the chunk.
     pub fn at(&self, index: u32) -> State {
-        match self {
-            Self::Rest(state) => *state,
-            Self::Moving(states) => states.get(index as usize).copied().unwrap_or(State::HIDDEN),
-        }
+        self.get(index).unwrap_or(State::HIDDEN)
+    }
+}
+
+impl Path<Option<State>> {
+    /// The state in frame `index` of the chunk.
+    pub fn at(&self, index: u32) -> Option<State> {
+        self.get(index).flatten()
     }
 }
 

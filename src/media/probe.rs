@@ -89,6 +89,7 @@ pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
         size,
         duration,
         sound: sound.is_some(),
+        opaque: true,
     })
 }
 

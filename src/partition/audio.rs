@@ -79,7 +79,7 @@ fn stretch(
     let voice_start = profile.sample_at(voice.start);
     let voice_end = profile.sample_at(voice.start + voice.length);
     let (start, end) = (voice_start.max(from), voice_end.min(to));
-    if start >= end || voice.volume <= 0.0 {
+    if start >= end || voice.volume.is_never_above(0.0) {
         return None;
     }
     let gain = gain(voice, profile, start, end);
@@ -108,7 +108,7 @@ fn gain(voice: &Voice, profile: &AudioProfile, start: i64, end: i64) -> Vec<Gain
     let length = |time: Time| profile.sample_at(time);
     let first = length(voice.start);
     let last = length(voice.start + voice.length);
-    let full = voice.volume.clamp(0.0, 1.0) * f64::from(UNITY_GAIN);
+    let full = voice.volume.at(Time::ZERO).clamp(0.0, 1.0) * f64::from(UNITY_GAIN);
     // Where two fades overlap in a short voice they share it at their crossing.
     let fades = (length(voice.fade_in) + length(voice.fade_out)).max(1);
     let room = (last - first).min(fades);

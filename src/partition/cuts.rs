@@ -50,8 +50,8 @@ pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Ve
     if partitioning.scheme != Scheme::Fixed {
         wanted.add(frames(FIRST_CHUNK), Weight::First);
         for clip in &timeline.layers {
-            let scene = partitioning.scheme == Scheme::Scenes
-                && !matches!(clip.content, Content::Markup(_));
+            let scene =
+                partitioning.scheme == Scheme::Scenes && !matches!(clip.content, Content::Drawn(_));
             let weight = if clip.dynamic {
                 Weight::Dynamic
             } else {

@@ -9,7 +9,8 @@ use crate::time::FrameRate;
 use crate::timeline::curve::Curve;
 use crate::timeline::motion::{Fit, Motion};
 use crate::timeline::transition::{Transition, TransitionKind};
-use crate::timeline::{Clip, Content, Markup, Rgb, Voice};
+use crate::timeline::treatment::Treatment;
+use crate::timeline::{Art, Clip, Content, Drawing, Footage, Markup, Rgb, Speed, Voice};
 
 fn seconds(n: i64) -> Time {
     Time::from_seconds(n)
@@ -21,17 +22,21 @@ fn clip(start: i64, length: i64, content: Content) -> Clip {
         start: seconds(start),
         length: seconds(length),
         content,
+        treatment: Treatment::default(),
+        mattes: Vec::new(),
         motion: Motion::default(),
         dynamic: false,
     }
 }
 
 fn footage(name: &str) -> Content {
-    Content::Footage {
+    Content::Footage(Footage {
         asset: Digest::of(name.as_bytes()),
         size: (1280, 720),
         trim: Time::ZERO,
-    }
+        speed: Speed::NORMAL,
+        opaque: true,
+    })
 }
 
 fn still(name: &str) -> Content {
@@ -43,13 +48,13 @@ fn still(name: &str) -> Content {
 }
 
 fn name(text: &str) -> Content {
-    Content::Markup(Markup {
+    Content::Drawn(Drawing::still(Art::Markup(Markup {
         html: text.into(),
         css: String::new(),
         width: 400,
         height: 80,
         fonts: vec![],
-    })
+    })))
 }
 
 fn title(start: i64, length: i64, text: &str) -> Clip {
@@ -256,14 +261,13 @@ fn two_ways_of_saying_the_same_place_are_the_same_chunk() {
 #[test]
 fn the_in_point_counts_and_not_the_start() {
     let show = |start: i64, trim: i64| {
-        let Content::Footage { asset, size, .. } = footage("bg") else {
+        let Content::Footage(bg) = footage("bg") else {
             unreachable!()
         };
-        let content = Content::Footage {
-            asset,
-            size,
+        let content = Content::Footage(Footage {
             trim: seconds(trim),
-        };
+            ..bg
+        });
         let layers = vec![clip(0, start, still("intro")), clip(start, 2, content)];
         keys(&timeline(start as u32 + 2, layers)).last().copied()
     };
@@ -298,7 +302,8 @@ fn voice(start: i64, length: i64) -> Voice {
         start: seconds(start),
         length: seconds(length),
         trim: Time::ZERO,
-        volume: 1.0,
+        speed: Speed::NORMAL,
+        volume: Curve::constant(1.0),
         fade_in: Time::ZERO,
         fade_out: Time::ZERO,
         dynamic: false,

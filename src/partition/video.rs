@@ -1,11 +1,11 @@
 //! One video chunk: what is seen between two cuts, in its normal form.
 
 use crate::chunk::ChunkSpec;
-use crate::chunk::spec::{Layer, LayerContent, Path, VideoSpec};
+use crate::chunk::spec::{Layer, LayerContent, Matte, Moment, Path, VideoSpec};
 use crate::partition::PlacedChunk;
 use crate::time::FrameRange;
-use crate::timeline::motion::State;
-use crate::timeline::{Clip, Content, Timeline};
+use crate::timeline::state::State;
+use crate::timeline::{Clip, Content, Drawing, Timeline};
 
 /// The chunk of these frames.
 pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
@@ -24,14 +24,16 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
         if states.iter().all(|state| *state == State::HIDDEN) {
             continue;
         }
-        let hides = is_opaque(&clip.content)
+        let hides = clip.is_opaque()
             && states
                 .iter()
                 .all(|state| state.covers(profile.width, profile.height));
         dynamic.push(clip.dynamic);
         layers.push(Layer {
             content: content(clip, timeline, range),
+            treatment: clip.treatment,
             path: Path::new(states),
+            mattes: mattes(clip, timeline, range),
             label: clip.label.clone(),
         });
         if hides {
@@ -63,24 +65,42 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
     }
 }
 
-fn is_opaque(content: &Content) -> bool {
-    match content {
-        Content::Footage { .. } => true,
-        Content::Still { opaque, .. } => *opaque,
-        Content::Markup(_) => false,
-    }
+/// The mattes of `clip` that are on in some of these frames.
+fn mattes(clip: &Clip, timeline: &Timeline, range: FrameRange) -> Vec<Matte> {
+    let profile = &timeline.video;
+    let matte = |matte: &Clip| {
+        let on = matte.frames(profile);
+        if on.intersect(range).is_empty() {
+            return None;
+        }
+        let states = (range.start..range.end)
+            .map(|frame| {
+                let is_on = (on.start..on.end).contains(&frame);
+                is_on.then(|| matte.state(frame, profile))
+            })
+            .collect();
+        Some(Matte {
+            content: content(matte, timeline, range),
+            treatment: matte.treatment,
+            path: Path::new(states),
+        })
+    };
+    clip.mattes.iter().filter_map(matte).collect()
 }
 
 fn content(clip: &Clip, timeline: &Timeline, range: FrameRange) -> LayerContent {
+    let first_frame = timeline.video.rate.frame_start(i64::from(range.start));
+    let local = first_frame - clip.start;
     match &clip.content {
         Content::Still { asset, .. } => LayerContent::Still { asset: *asset },
-        Content::Markup(markup) => LayerContent::Markup(markup.clone()),
-        Content::Footage { asset, trim, .. } => {
-            let first_frame = timeline.video.rate.frame_start(i64::from(range.start));
-            LayerContent::Footage {
-                asset: *asset,
-                from: *trim + (first_frame - clip.start),
-            }
-        }
+        Content::Drawn(Drawing { art, settles }) => LayerContent::Drawn {
+            art: art.clone(),
+            moment: Moment::new(local, *settles),
+        },
+        Content::Footage(footage) => LayerContent::Footage {
+            asset: footage.asset,
+            from: footage.trim + footage.speed.played(local),
+            speed: footage.speed,
+        },
     }
 }

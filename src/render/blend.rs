@@ -2,7 +2,7 @@
 
 use crate::media::Frame;
 use crate::render::picture::{Picture, Plane, Source};
-use crate::timeline::motion::{OPAQUE, SUBPIXELS, State};
+use crate::timeline::state::{OPAQUE, SUBPIXELS, State};
 
 /// A black frame.
 pub(super) fn black(width: u32, height: u32) -> Frame {
@@ -210,7 +210,7 @@ fn snap(state: &State) -> State {
         y,
         width: right - x,
         height: bottom - y,
-        opacity: state.opacity,
+        ..*state
     }
 }
 
@@ -252,7 +252,7 @@ mod tests {
             y: pixels(y),
             width: pixels(width),
             height: pixels(height),
-            opacity: OPAQUE,
+            ..State::full(0, 0)
         }
     }
 

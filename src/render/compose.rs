@@ -12,7 +12,8 @@ use crate::render::picture::{Picture, ycbcr};
 use crate::render::pictures::Text;
 use crate::render::{RenderError, Renderer};
 use crate::time::Time;
-use crate::timeline::motion::{OPAQUE, State};
+use crate::timeline::Art;
+use crate::timeline::state::{OPAQUE, State};
 
 /// A chunk being drawn. Layers are prepared when they are first needed: a
 /// chunk that takes its lower layers from another never opens their files.
@@ -210,7 +211,7 @@ fn prepare(renderer: &Renderer, layer: &Layer) -> Result<Source, RenderError> {
         renderer.library.locate(asset).map_err(missing)
     };
     match &layer.content {
-        LayerContent::Footage { asset, from } => {
+        LayerContent::Footage { asset, from, .. } => {
             let decoder = renderer.decoders.take(
                 asset,
                 &locate(asset)?,
@@ -229,7 +230,10 @@ fn prepare(renderer: &Renderer, layer: &Layer) -> Result<Source, RenderError> {
                 .map(Source::Still)
                 .map_err(|error| RenderError::draw(&layer.label, &error))
         }
-        LayerContent::Markup(markup) => {
+        LayerContent::Drawn {
+            art: Art::Markup(markup),
+            ..
+        } => {
             let text = renderer.pictures.text(markup);
             text.map(Source::Text)
                 .map_err(|error| RenderError::draw(&layer.label, &error))
@@ -267,7 +271,7 @@ impl Text {
             y: state.y + part(state.height, self.offset.1, self.size.1),
             width: part(state.width, width as u32, self.size.0),
             height: part(state.height, height as u32, self.size.1),
-            opacity: state.opacity,
+            ..*state
         }
     }
 }

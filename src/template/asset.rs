@@ -7,47 +7,89 @@ use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::{HtmlAsset, HtmlBox, Markup};
 use crate::template::richtext::read::unknown_fields;
 use crate::template::richtext::{FieldError, RichText, RichTextAsset, TextAsset};
+use crate::template::{edit, tween};
 use crate::time::Time;
+use crate::timeline::Speed;
+use crate::timeline::curve::Curve;
+use crate::timeline::treatment::{ChromaKey, Edges};
 
 /// An asset as the Edit names it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Asset {
     /// A moving picture, perhaps with sound.
-    Video {
-        /// Its file.
-        src: Source,
-        /// Where in it to begin.
-        trim: Time,
-        /// How loud, 0 to 1.
-        volume: f64,
-    },
+    Video(VideoAsset),
     /// A still picture.
-    Image {
-        /// Its file.
-        src: Source,
-    },
+    Image(ImageAsset),
     /// Sound.
-    Audio {
-        /// Its file.
-        src: Source,
-        /// Where in it to begin.
-        trim: Time,
-        /// How loud, 0 to 1.
-        volume: f64,
-        /// Fades.
-        fade: Fade,
-    },
+    Audio(AudioAsset),
+    /// A picture, still or moving, whose brightness cuts out what is on its track.
+    Luma(LumaAsset),
     /// Text of one style.
     Text(Box<RichText>, Markup),
     /// A card designed in HTML and CSS.
     Card(Markup),
 }
 
+/// `video`
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoAsset {
+    /// Its file.
+    pub src: Source,
+    /// Where in it to begin.
+    pub trim: Time,
+    /// How fast it is played.
+    pub speed: Speed,
+    /// How loud, 0 to 1, by the clip's own time.
+    pub volume: Curve,
+    /// Fades of its sound.
+    pub fade: Fade,
+    /// What is cut off.
+    pub crop: Edges,
+    /// A colour that becomes transparent.
+    pub key: Option<ChromaKey>,
+}
+
+/// `image`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageAsset {
+    /// Its file.
+    pub src: Source,
+    /// What is cut off.
+    pub crop: Edges,
+}
+
+/// `audio`
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioAsset {
+    /// Its file.
+    pub src: Source,
+    /// Where in it to begin.
+    pub trim: Time,
+    /// How fast it is played.
+    pub speed: Speed,
+    /// How loud, 0 to 1, by the clip's own time.
+    pub volume: Curve,
+    /// Fades.
+    pub fade: Fade,
+}
+
+/// `luma`
+#[derive(Clone, Debug, PartialEq)]
+pub struct LumaAsset {
+    /// Its file.
+    pub src: Source,
+    /// Where in it to begin, if it moves.
+    pub trim: Time,
+}
+
 impl Asset {
     /// The file it needs, if any.
     pub fn source(&self) -> Option<&Source> {
         match self {
-            Self::Video { src, .. } | Self::Image { src } | Self::Audio { src, .. } => Some(src),
+            Self::Video(VideoAsset { src, .. })
+            | Self::Image(ImageAsset { src, .. })
+            | Self::Audio(AudioAsset { src, .. })
+            | Self::Luma(LumaAsset { src, .. }) => Some(src),
             Self::Text(..) | Self::Card(_) => None,
         }
     }
@@ -123,7 +165,16 @@ impl Fade {
 }
 
 /// The kinds of asset of the Edit format that this version renders.
-const KINDS: &str = "video, image, audio, html, rich-text or text";
+const KINDS: &str = "video, image, audio, luma, html, rich-text or text";
+
+/// The largest `threshold` and `halo` of a chroma key.
+const MAX_KEY_DISTANCE: f64 = 250.0;
+
+/// The `threshold` of a chroma key that gives none.
+const KEY_THRESHOLD: f64 = 60.0;
+
+/// The `halo` of a chroma key that gives none.
+const KEY_HALO: f64 = 30.0;
 
 /// The most seconds to trim or to last: a day is surely a mistake.
 const MAX_SECONDS: f64 = 86_400.0;
@@ -137,27 +188,30 @@ pub(super) fn read(
     let object = cursor.object()?;
     let kind = object.need("type", KINDS)?;
     let asset = match kind.value.as_str() {
-        Some("video") => {
-            let (src, trim) = (source(&object)?, trim(&object)?);
-            Asset::Video {
-                src,
-                trim,
-                volume: object.number("volume", 0.0..=1.0, 1.0)?,
-            }
-        }
-        Some("image") => Asset::Image {
+        Some("video") => Asset::Video(VideoAsset {
             src: source(&object)?,
-        },
-        Some("audio") => {
-            let (src, trim) = (source(&object)?, trim(&object)?);
-            let volume = object.number("volume", 0.0..=1.0, 1.0)?;
-            Asset::Audio {
-                src,
-                trim,
-                volume,
-                fade: object.choice("effect", &Fade::NAMED, Fade::default())?,
-            }
-        }
+            trim: trim(&object)?,
+            speed: speed(&object)?,
+            volume: volume(&object, warnings)?,
+            fade: object.choice("volumeEffect", &Fade::NAMED, Fade::default())?,
+            crop: crop(&object, warnings)?,
+            key: chroma_key(&object, warnings)?,
+        }),
+        Some("image") => Asset::Image(ImageAsset {
+            src: source(&object)?,
+            crop: crop(&object, warnings)?,
+        }),
+        Some("audio") => Asset::Audio(AudioAsset {
+            src: source(&object)?,
+            trim: trim(&object)?,
+            speed: speed(&object)?,
+            volume: volume(&object, warnings)?,
+            fade: object.choice("effect", &Fade::NAMED, Fade::default())?,
+        }),
+        Some("luma") => Asset::Luma(LumaAsset {
+            src: source(&object)?,
+            trim: trim(&object)?,
+        }),
         Some(kind @ ("rich-text" | "text" | "html")) => {
             let at = |error: FieldError| {
                 EditError::new(
@@ -202,6 +256,52 @@ pub(super) fn read(
 
 fn trim(object: &Object) -> Result<Time, EditError> {
     seconds(object, "trim", 0.0..=MAX_SECONDS).map(Option::unwrap_or_default)
+}
+
+fn speed(object: &Object) -> Result<Speed, EditError> {
+    object.number("speed", Speed::RANGE, 1.0).map(Speed::new)
+}
+
+fn volume(object: &Object, warnings: &mut Vec<Warning>) -> Result<Curve, EditError> {
+    tween::curve(object, "volume", 0.0..=1.0, 1.0, warnings)
+}
+
+fn crop(object: &Object, warnings: &mut Vec<Warning>) -> Result<Edges, EditError> {
+    let Some(cursor) = object.get("crop") else {
+        return Ok(Edges::default());
+    };
+    let crop = cursor.object()?;
+    let side = |name| crop.number(name, 0.0..=1.0, 0.0);
+    let edges = Edges {
+        top: side("top")?,
+        right: side("right")?,
+        bottom: side("bottom")?,
+        left: side("left")?,
+    };
+    crop.finish(warnings);
+    Ok(edges)
+}
+
+fn chroma_key(
+    object: &Object,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<ChromaKey>, EditError> {
+    let Some(cursor) = object.get("chromaKey") else {
+        return Ok(None);
+    };
+    let key = cursor.object()?;
+    let color = edit::color(&key.need("color", "a colour as #RRGGBB")?)?;
+    let distance = |name, default| {
+        let number = key.number(name, 0.0..=MAX_KEY_DISTANCE, default)?;
+        Ok::<_, EditError>(number.round() as u8)
+    };
+    let read = ChromaKey {
+        color,
+        threshold: distance("threshold", KEY_THRESHOLD)?,
+        halo: distance("halo", KEY_HALO)?,
+    };
+    key.finish(warnings);
+    Ok(Some(read))
 }
 
 /// The member `name` as a time, if it is there.

@@ -1,17 +1,22 @@
 //! From an Edit and what is known of its files to a timeline.
+//!
+//! [`schedule`] says when each clip is on, [`place`] what is seen and heard of it.
+
+mod place;
+mod schedule;
 
 use std::collections::BTreeMap;
 
 use crate::digest::Digest;
 use crate::profile::AudioProfile;
-use crate::template::asset::{Asset, Fade, Source};
-use crate::template::clip::{Clip, Length, Start};
+use crate::template::asset::Source;
 use crate::template::edit::Edit;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::Markup;
 use crate::template::richtext::RichText;
 use crate::time::Time;
-use crate::timeline::{self, Content, FontUse, Timeline, Voice};
+use crate::timeline::{FontUse, Timeline};
+use place::Placer;
 
 /// How long a still or a text lasts whose length is `auto`.
 pub const STILL_LENGTH: Time = Time::from_seconds(3);
@@ -42,6 +47,8 @@ pub enum AssetKind {
         duration: Time,
         /// Whether it has sound.
         sound: bool,
+        /// Whether no pixel of it is ever transparent.
+        opaque: bool,
     },
     /// A still picture.
     Image {
@@ -103,274 +110,39 @@ pub fn bind(
     is_dynamic: &dyn Fn(&Pointer) -> bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<Timeline, EditError> {
-    let spans = schedule(edit, assets)?;
+    let spans = schedule::spans(edit, assets, warnings)?;
     let end = spans
         .iter()
         .flatten()
-        .map(|span| span.start + span.length)
+        .map(|span| span.end())
         .max()
         .unwrap_or_default();
     let frames = edit.video.rate.frame_at_or_after(end);
-    let mut timeline = Timeline {
-        video: edit.video.clone(),
-        audio: None,
-        background: edit.background,
-        frames: u32::try_from(frames).unwrap_or(u32::MAX),
-        layers: Vec::new(),
-        voices: Vec::new(),
+    let mut placer = Placer {
+        assets,
+        fonts,
+        is_dynamic,
+        timeline: Timeline {
+            video: edit.video.clone(),
+            audio: None,
+            background: edit.background,
+            frames: u32::try_from(frames).unwrap_or(u32::MAX),
+            layers: Vec::new(),
+            voices: Vec::new(),
+        },
+        warnings,
     };
     // The first track is on top, so the lowest layer is in the last. On one
     // track a later clip lies above the ones before it.
     for (clips, spans) in edit.tracks.iter().zip(&spans).rev() {
-        for (clip, span) in clips.iter().zip(spans) {
-            place(
-                clip,
-                *span,
-                assets,
-                fonts,
-                is_dynamic(&clip.pointer),
-                &mut timeline,
-                warnings,
-            )?;
-        }
+        placer.track(clips, spans)?;
     }
     if let Some(soundtrack) = &edit.soundtrack {
-        let (info, duration) = sounding(&soundtrack.src, assets)?;
-        timeline.voices.push(Voice {
-            label: format!("soundtrack {}", file_name(&soundtrack.src)),
-            asset: info.digest,
-            start: Time::ZERO,
-            length: duration.min(end),
-            trim: Time::ZERO,
-            volume: soundtrack.volume,
-            fade_in: fade(soundtrack.fade.fade_in),
-            fade_out: fade(soundtrack.fade.fade_out),
-            dynamic: is_dynamic(&Pointer::from("/timeline/soundtrack")),
-        });
+        placer.soundtrack(soundtrack, end)?;
     }
+    let mut timeline = placer.timeline;
     timeline.audio = (!timeline.voices.is_empty()).then(AudioProfile::default);
     Ok(timeline)
-}
-
-#[derive(Clone, Copy)]
-struct Span {
-    start: Time,
-    length: Time,
-}
-
-/// When each clip is on. Clips that last until the `end` do not say when that
-/// is; all others do.
-fn schedule(edit: &Edit, assets: &Assets) -> Result<Vec<Vec<Span>>, EditError> {
-    let end_of = |end: Option<Time>| -> Result<Vec<Vec<Span>>, EditError> {
-        edit.tracks
-            .iter()
-            .map(|clips| {
-                let mut previous = Time::ZERO;
-                clips
-                    .iter()
-                    .map(|clip| {
-                        let span = span(clip, previous, end, assets)?;
-                        previous = span.start + span.length;
-                        Ok(span)
-                    })
-                    .collect()
-            })
-            .collect()
-    };
-    let first = end_of(None)?;
-    let end = first
-        .iter()
-        .flatten()
-        .map(|span| span.start + span.length)
-        .max()
-        .unwrap_or_default();
-    if end <= Time::ZERO {
-        let tracks = Pointer::from("/timeline/tracks");
-        return Err(EditError::new(
-            tracks,
-            "a timeline of no length",
-            "a clip whose length is a number or auto",
-        ));
-    }
-    if end > MAX_DURATION {
-        let tracks = Pointer::from("/timeline/tracks");
-        return Err(EditError::new(
-            tracks,
-            format!("a timeline of {end}"),
-            format!("at most {MAX_DURATION}"),
-        ));
-    }
-    let spans = end_of(Some(end))?;
-    for (clip, span) in edit.tracks.iter().flatten().zip(spans.iter().flatten()) {
-        if span.length <= Time::ZERO {
-            let found = format!("a clip of {}", span.length);
-            return Err(EditError::new(
-                clip.pointer.member("length"),
-                found,
-                "a clip that lasts longer than nothing",
-            ));
-        }
-    }
-    Ok(spans)
-}
-
-fn span(
-    clip: &Clip,
-    previous: Time,
-    end: Option<Time>,
-    assets: &Assets,
-) -> Result<Span, EditError> {
-    let start = match clip.start {
-        Start::At(time) => time,
-        Start::Auto => previous,
-    };
-    let available = match &clip.asset {
-        Asset::Text(..) | Asset::Card(_) => None,
-        Asset::Video { src, trim, .. } | Asset::Audio { src, trim, .. } => {
-            let left = info(src, assets)?
-                .kind
-                .duration()
-                .map(|duration| duration - *trim);
-            if left.is_some_and(|left| left <= Time::ZERO) {
-                let place = clip.pointer.member("asset").member("trim");
-                return Err(EditError::new(
-                    place,
-                    trim,
-                    "less than the asset's duration",
-                ));
-            }
-            left
-        }
-        Asset::Image { .. } => None,
-    };
-    let length = match clip.length {
-        Length::For(length) => length,
-        Length::Auto => available.unwrap_or(STILL_LENGTH),
-        Length::End => {
-            let left = end.map_or(Time::ZERO, |end| end - start);
-            available.map_or(left, |available| left.min(available))
-        }
-    };
-    Ok(Span { start, length })
-}
-
-fn place(
-    clip: &Clip,
-    span: Span,
-    assets: &Assets,
-    fonts: &dyn FontBook,
-    dynamic: bool,
-    timeline: &mut Timeline,
-    warnings: &mut Vec<Warning>,
-) -> Result<(), EditError> {
-    let voice = |src: &Source, digest, trim, volume, fades: Fade| Voice {
-        label: format!("audio {} ({})", file_name(src), clip.pointer),
-        asset: digest,
-        start: span.start,
-        length: span.length,
-        trim,
-        volume,
-        fade_in: fade(fades.fade_in),
-        fade_out: fade(fades.fade_out),
-        dynamic,
-    };
-    let (name, content) = match &clip.asset {
-        Asset::Video { src, trim, volume } => {
-            let AssetInfo { digest, kind } = info(src, assets)?;
-            let AssetKind::Video {
-                size,
-                sound,
-                duration,
-            } = *kind
-            else {
-                return Err(wrong_kind(src, kind, "a video"));
-            };
-            if span.length > duration - *trim {
-                warnings.push(Warning {
-                    pointer: clip.pointer.clone(),
-                    message: format!(
-                        "lasts {}, but its video only {}: the last picture is held",
-                        span.length,
-                        duration - *trim
-                    ),
-                });
-            }
-            if sound && *volume > 0.0 {
-                timeline
-                    .voices
-                    .push(voice(src, *digest, *trim, *volume, Fade::default()));
-            }
-            let name = format!("video {}", file_name(src));
-            (
-                name,
-                Content::Footage {
-                    asset: *digest,
-                    size,
-                    trim: *trim,
-                },
-            )
-        }
-        Asset::Image { src } => {
-            let AssetInfo { digest, kind } = info(src, assets)?;
-            let AssetKind::Image { size, opaque } = *kind else {
-                return Err(wrong_kind(src, kind, "a picture"));
-            };
-            (
-                format!("image {}", file_name(src)),
-                Content::Still {
-                    asset: *digest,
-                    size,
-                    opaque,
-                },
-            )
-        }
-        Asset::Audio {
-            src,
-            trim,
-            volume,
-            fade,
-        } => {
-            let (info, _) = sounding(src, assets)?;
-            timeline
-                .voices
-                .push(voice(src, info.digest, *trim, *volume, *fade));
-            return Ok(());
-        }
-        Asset::Text(_, markup) | Asset::Card(markup) => {
-            let choice = match &clip.asset {
-                Asset::Text(text, _) => fonts.for_text(text),
-                _ => fonts.for_card(markup),
-            };
-            let pointer = clip.pointer.member("asset");
-            warnings.extend(choice.warnings.into_iter().map(|message| Warning {
-                pointer: pointer.clone(),
-                message,
-            }));
-            let (html, css) = (markup.html.clone(), markup.css.clone());
-            let (width, height) = (markup.width, markup.height);
-            let markup = timeline::Markup {
-                html,
-                css,
-                width,
-                height,
-                fonts: choice.fonts,
-            };
-            ("text".to_owned(), Content::Markup(markup))
-        }
-    };
-    timeline.layers.push(timeline::Clip {
-        label: format!("{name} ({})", clip.pointer),
-        start: span.start,
-        length: span.length,
-        content,
-        motion: clip.motion.clone(),
-        dynamic,
-    });
-    Ok(())
-}
-
-fn fade(on: bool) -> Time {
-    if on { Fade::LENGTH } else { Time::ZERO }
 }
 
 fn info<'a>(src: &Source, assets: &'a Assets) -> Result<&'a AssetInfo, EditError> {
@@ -381,33 +153,6 @@ fn info<'a>(src: &Source, assets: &'a Assets) -> Result<&'a AssetInfo, EditError
             "a file that is there",
         )
     })
-}
-
-fn sounding<'a>(src: &Source, assets: &'a Assets) -> Result<(&'a AssetInfo, Time), EditError> {
-    let info = info(src, assets)?;
-    match info.kind {
-        AssetKind::Audio { duration }
-        | AssetKind::Video {
-            duration,
-            sound: true,
-            ..
-        } => Ok((info, duration)),
-        AssetKind::Video { sound: false, .. } | AssetKind::Image { .. } => {
-            Err(wrong_kind(src, &info.kind, "a file with sound"))
-        }
-    }
-}
-
-fn wrong_kind(src: &Source, kind: &AssetKind, wanted: &str) -> EditError {
-    EditError::new(
-        src.pointer.clone(),
-        format!("{:?} ({})", src.path, kind.name()),
-        wanted,
-    )
-}
-
-fn file_name(src: &Source) -> &str {
-    src.path.rsplit('/').next().unwrap_or(&src.path)
 }
 
 #[cfg(test)]
@@ -444,6 +189,7 @@ mod tests {
                     size: (640, 360),
                     duration: seconds(10),
                     sound: true,
+                    opaque: true,
                 }),
             ),
             (

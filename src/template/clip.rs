@@ -3,10 +3,13 @@
 use crate::template::asset::{self, Asset};
 use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Pointer, Warning};
+use crate::template::tween::curve;
 use crate::time::Time;
-use crate::timeline::curve::{Curve, Easing, Tween};
 use crate::timeline::motion::{Anchor, Effect, EffectKind, Fit, Motion};
-use crate::timeline::transition::{Direction, TRANSITION, Transition, TransitionKind};
+use crate::timeline::transition::{
+    Direction, REVEAL_SOFTNESS, TRANSITION, Transition, TransitionKind, WIPE_SOFTNESS,
+};
+use crate::timeline::treatment::Filter;
 
 /// A clip as the Edit has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,19 +24,25 @@ pub struct Clip {
     pub length: Length,
     /// Where in the frame, and how it moves.
     pub motion: Motion,
+    /// A change of its colours or sharpness.
+    pub filter: Option<Filter>,
+    /// By which other clips may refer to it.
+    pub alias: Option<String>,
 }
 
 /// When a clip begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Then.
     At(Time),
     /// When the clip before it on its track ends.
     Auto,
+    /// When the clip of this alias does.
+    As(String),
 }
 
 /// How long a clip lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Length {
     /// So long.
     For(Time),
@@ -41,16 +50,25 @@ pub enum Length {
     Auto,
     /// Until the end of the timeline, or of its asset.
     End,
+    /// As long as the clip of this alias.
+    As(String),
 }
 
 /// The latest start and the longest length, in seconds: four hours.
 const MAX_SECONDS: f64 = 14_400.0;
 
+/// What a reference to another clip begins with.
+const ALIAS: &str = "alias://";
+
+/// The longest alias, in characters.
+const MAX_ALIAS: usize = 200;
+
+/// The largest box that a clip asks for, in pixels.
+const MAX_WIDTH: u32 = 4096;
+const MAX_HEIGHT: u32 = 4096;
+
 /// The shortest clip, in seconds.
 const MIN_SECONDS: f64 = 0.001;
-
-/// The most tweens of one property.
-const MAX_TWEENS: usize = 1000;
 
 const FITS: [(&str, Fit); 4] = [
     ("crop", Fit::Crop),
@@ -81,21 +99,42 @@ pub(super) fn read(
     warnings: &mut Vec<Warning>,
 ) -> Result<Clip, EditError> {
     let object = cursor.object()?;
-    let asset = asset::read(&object.need("asset", "an asset")?, frame, warnings)?;
-    let start = object.need("start", "a number of seconds, or auto")?;
+    let bounds = (
+        bound(&object, "width", MAX_WIDTH)?,
+        bound(&object, "height", MAX_HEIGHT)?,
+    );
+    let text_box = (bounds.0.unwrap_or(frame.0), bounds.1.unwrap_or(frame.1));
+    let asset = asset::read(&object.need("asset", "an asset")?, text_box, warnings)?;
+    let start = object.need("start", "a number of seconds, auto, or alias://NAME")?;
     let start = match start.value.as_str() {
         Some("auto") => Start::Auto,
-        _ => Start::At(time(&start, 0.0..=MAX_SECONDS, "auto")?),
+        Some(text) if text.starts_with(ALIAS) => Start::As(alias_named(&start)?),
+        _ => Start::At(time(&start, 0.0..=MAX_SECONDS, "auto, or alias://NAME")?),
     };
-    let length = object.need("length", "a number of seconds, auto or end")?;
+    let length = object.need("length", "a number of seconds, auto, end, or alias://NAME")?;
     let length = match length.value.as_str() {
         Some("auto") => Length::Auto,
         Some("end") => Length::End,
-        _ => Length::For(time(&length, MIN_SECONDS..=MAX_SECONDS, "auto or end")?),
+        Some(text) if text.starts_with(ALIAS) => Length::As(alias_named(&length)?),
+        _ => Length::For(time(
+            &length,
+            MIN_SECONDS..=MAX_SECONDS,
+            "auto, end, or alias://NAME",
+        )?),
     };
-    let motion = motion(&object, &asset, warnings)?;
-    // `id` and `alias` name a clip for editors; nothing is rendered from them.
-    object.ignore(&["id", "alias"]);
+    let motion = Motion {
+        bounds,
+        ..motion(&object, &asset, warnings)?
+    };
+    let filter = match object.get("filter") {
+        Some(cursor) if cursor.value.as_str() == Some("none") => None,
+        Some(cursor) => Some(cursor.choice(&Filter::NAMED)?),
+        None => None,
+    };
+    let alias = object.get("alias");
+    let alias = alias.map(|cursor| cursor.text(MAX_ALIAS).map(str::to_owned));
+    // `id` names a clip for editors; nothing is rendered from it.
+    object.ignore(&["id"]);
     object.finish(warnings);
     Ok(Clip {
         pointer: cursor.pointer.clone(),
@@ -103,7 +142,28 @@ pub(super) fn read(
         start,
         length,
         motion,
+        filter,
+        alias: alias.transpose()?,
     })
+}
+
+/// A side of the clip's own box, in pixels.
+fn bound(object: &Object, name: &str, max: u32) -> Result<Option<u32>, EditError> {
+    let Some(cursor) = object.get(name) else {
+        return Ok(None);
+    };
+    let pixels = cursor.number(&(1.0..=f64::from(max)))?;
+    Ok(Some(pixels.round() as u32))
+}
+
+/// The name after `alias://`.
+fn alias_named(cursor: &Cursor) -> Result<String, EditError> {
+    let text = cursor.text(MAX_ALIAS + ALIAS.len())?;
+    let name = text.strip_prefix(ALIAS).unwrap_or_default();
+    if name.is_empty() {
+        return Err(cursor.error("alias://NAME, with the alias of another clip"));
+    }
+    Ok(name.to_owned())
 }
 
 fn time(
@@ -160,56 +220,30 @@ fn motion(
         motion.leave = named("out")?;
         transition.finish(warnings);
     }
+    if let Some(transform) = object.get("transform") {
+        let transform = transform.object()?;
+        if let Some(rotate) = transform.get("rotate") {
+            let rotate = rotate.object()?;
+            motion.angle = curve(&rotate, "angle", -360.0..=360.0, 0.0, warnings)?;
+            rotate.finish(warnings);
+        }
+        if let Some(skew) = transform.get("skew") {
+            let skew = skew.object()?;
+            motion.skew_x = curve(&skew, "x", -100.0..=100.0, 0.0, warnings)?;
+            motion.skew_y = curve(&skew, "y", -100.0..=100.0, 0.0, warnings)?;
+            skew.finish(warnings);
+        }
+        if let Some(flip) = transform.get("flip") {
+            let flip = flip.object()?;
+            motion.flip = (flip.flag("horizontal")?, flip.flag("vertical")?);
+            flip.finish(warnings);
+        }
+        transform.finish(warnings);
+    }
     motion.effect = object
         .get("effect")
         .map_or(Ok(None), |cursor| effect_named(&cursor))?;
     Ok(motion)
-}
-
-/// A property that is a number or a list of tweens.
-fn curve(
-    object: &Object,
-    name: &str,
-    range: std::ops::RangeInclusive<f64>,
-    default: f64,
-    warnings: &mut Vec<Warning>,
-) -> Result<Curve, EditError> {
-    let Some(cursor) = object.get(name) else {
-        return Ok(Curve::constant(default));
-    };
-    if !cursor.value.is_array() {
-        return cursor.number(&range).map(Curve::constant);
-    }
-    let mut tweens = Vec::new();
-    for element in cursor.elements(MAX_TWEENS)? {
-        let tween = element.object()?;
-        let from = tween.number("from", range.clone(), default)?;
-        let seconds =
-            |name| asset::seconds(&tween, name, 0.0..=MAX_SECONDS).map(Option::unwrap_or_default);
-        tweens.push(Tween {
-            from,
-            to: tween.number("to", range.clone(), from)?,
-            start: seconds("start")?,
-            length: seconds("length")?,
-            easing: easing(&tween)?,
-        });
-        tween.finish(warnings);
-    }
-    Ok(Curve::new(default, tweens))
-}
-
-/// `interpolation` says how; `easing` names the curve of a Bézier one.
-fn easing(tween: &Object) -> Result<Easing, EditError> {
-    let named = tween
-        .get("easing")
-        .map(|cursor| cursor.choice(&Easing::NAMED))
-        .transpose()?;
-    let kinds = [
-        ("linear", Easing::Linear),
-        ("constant", Easing::Hold),
-        ("bezier", named.unwrap_or(Easing::NAMED[0].1)),
-    ];
-    tween.choice("interpolation", &kinds, named.unwrap_or(Easing::Linear))
 }
 
 /// Splits `Slow` or `Fast` off a name: how many times as fast it is.
@@ -244,7 +278,7 @@ fn shuffle(name: &str) -> Option<TransitionKind> {
 fn transition_named(cursor: &Cursor) -> Result<Option<Transition>, EditError> {
     let allowed = || {
         cursor.error(
-            "none, zoom, or one of fade, slideLeft, slideRight, slideUp, slideDown, carouselLeft, carouselRight, \
+            "none, zoom, or one of fade, reveal, wipeLeft, wipeRight, slideLeft, slideRight, slideUp, slideDown, carouselLeft, carouselRight, \
              carouselUp, carouselDown, shuffleTopRight, shuffleRightTop, shuffleRightBottom, shuffleBottomRight, \
              shuffleBottomLeft, shuffleLeftBottom, shuffleLeftTop, shuffleTopLeft, each also with Slow or Fast",
         )
@@ -255,6 +289,14 @@ fn transition_named(cursor: &Cursor) -> Result<Option<Transition>, EditError> {
         "none" => return Ok(None),
         "fade" => TransitionKind::Fade,
         "zoom" => TransitionKind::Zoom,
+        "reveal" => TransitionKind::Wipe {
+            towards: Direction::Right,
+            softness: REVEAL_SOFTNESS,
+        },
+        "wipeLeft" | "wipeRight" => TransitionKind::Wipe {
+            towards: direction(base, "wipe").ok_or_else(allowed)?,
+            softness: WIPE_SOFTNESS,
+        },
         _ => {
             let slide = direction(base, "slide").map(TransitionKind::Slide);
             let carousel = || direction(base, "carousel").map(TransitionKind::Carousel);
@@ -324,7 +366,7 @@ mod tests {
         for (with, part) in [
             (
                 json!({"length": 0}),
-                "/length: 0 is not allowed: expected a number from 0.001 to 14400, or auto or end",
+                "/length: 0 is not allowed: expected a number from 0.001 to 14400, or auto, end, or alias://NAME",
             ),
             (json!({"length": 1e9}), "/length: 1000000000"),
             (json!({"start": -1}), "/start: -1 is not allowed"),

@@ -171,6 +171,19 @@ impl<'a> Object<'a> {
             .map_or(Ok(default), |cursor| cursor.choice(choices))
     }
 
+    /// Whether `name` is set; false if it is not there. `"true"` counts too.
+    pub fn flag(&self, name: &str) -> Result<bool, EditError> {
+        let Some(cursor) = self.get(name) else {
+            return Ok(false);
+        };
+        match cursor.value {
+            Value::Bool(flag) => Ok(*flag),
+            Value::String(text) if text == "true" => Ok(true),
+            Value::String(text) if text == "false" => Ok(false),
+            _ => Err(cursor.error("true or false")),
+        }
+    }
+
     /// Marks members as read that are understood elsewhere or safe to leave.
     pub fn ignore(&self, names: &[&str]) {
         names.iter().for_each(|name| drop(self.get(name)));

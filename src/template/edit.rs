@@ -147,7 +147,7 @@ fn fonts(timeline: &Object, warnings: &mut Vec<Warning>) -> Result<Vec<Source>, 
 }
 
 /// `#RRGGBB`.
-fn color(cursor: &Cursor) -> Result<Rgb, EditError> {
+pub(super) fn color(cursor: &Cursor) -> Result<Rgb, EditError> {
     let digits = cursor
         .value
         .as_str()

@@ -16,3 +16,4 @@ pub mod markup;
 pub mod merge;
 pub mod output;
 pub mod richtext;
+mod tween;

@@ -45,6 +45,15 @@ impl Curve {
         Self { base, tweens }
     }
 
+    /// Whether neither end of any change lies above `limit`.
+    pub fn is_never_above(&self, limit: f64) -> bool {
+        self.base <= limit
+            && self
+                .tweens
+                .iter()
+                .all(|tween| tween.from <= limit && tween.to <= limit)
+    }
+
     /// The value at `local`, counted from the clip's start.
     pub fn at(&self, local: Time) -> f64 {
         match self.tweens.iter().rev().find(|tween| tween.start <= local) {

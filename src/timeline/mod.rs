@@ -4,14 +4,22 @@
 //! Pure data and pure functions. How it was written down (Edit JSON) is
 //! [`crate::template`]'s business; how it is cut up, [`crate::partition`]'s.
 
+pub mod content;
 pub mod curve;
 pub mod motion;
+pub mod state;
 pub mod transition;
+pub mod treatment;
+
+pub use content::{Art, Content, Drawing, FontUse, Footage, Markup, Speed};
 
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, VideoProfile};
 use crate::time::{FrameRange, Time};
-use motion::{Motion, State};
+use curve::Curve;
+use motion::Motion;
+use state::State;
+use treatment::{Treatment, Window};
 
 /// A whole video: pictures and sound.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +60,10 @@ pub struct Clip {
     pub length: Time,
     /// What is seen.
     pub content: Content,
+    /// What is done to that.
+    pub treatment: Treatment,
+    /// Clips whose brightness makes it transparent while they are on.
+    pub mattes: Vec<Clip>,
     /// Where, how large and how opaque.
     pub motion: Motion,
     /// Whether it depends on the recipient (it had a placeholder).
@@ -79,69 +91,21 @@ impl Clip {
         self.motion.state(
             local,
             self.length,
-            self.content.size(),
+            self.window().size(),
             (video.width, video.height),
         )
     }
-}
 
-/// What a clip shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A moving picture.
-    Footage {
-        /// Its bytes.
-        asset: Digest,
-        /// Its size in pixels.
-        size: (u32, u32),
-        /// Where in it the clip begins.
-        trim: Time,
-    },
-    /// A still picture.
-    Still {
-        /// Its bytes.
-        asset: Digest,
-        /// Its size in pixels.
-        size: (u32, u32),
-        /// Whether no pixel of it is transparent.
-        opaque: bool,
-    },
-    /// Text or a card, to be rasterised.
-    Markup(Markup),
-}
-
-impl Content {
-    /// Width and height in pixels.
-    pub const fn size(&self) -> (u32, u32) {
-        match self {
-            Self::Footage { size, .. } | Self::Still { size, .. } => *size,
-            Self::Markup(markup) => (markup.width, markup.height),
-        }
+    /// The part of its picture that is used.
+    pub fn window(&self) -> Window {
+        let whole = Window::whole(self.content.size());
+        self.treatment.window.unwrap_or(whole)
     }
-}
 
-/// HTML and CSS with all that decides how they look.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Markup {
-    /// The elements.
-    pub html: String,
-    /// Their style.
-    pub css: String,
-    /// Width of the picture in pixels.
-    pub width: u32,
-    /// Height of the picture in pixels.
-    pub height: u32,
-    /// The faces that take part, in the order of preference.
-    pub fonts: Vec<FontUse>,
-}
-
-/// A font face that takes part in a text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FontUse {
-    /// The digest of the face's bytes.
-    pub face: Digest,
-    /// The family by which the markup calls it.
-    pub family: String,
+    /// Whether it hides what is below it wherever it is drawn fully opaque.
+    pub fn is_opaque(&self) -> bool {
+        self.content.is_opaque() && self.treatment.key.is_none() && self.mattes.is_empty()
+    }
 }
 
 /// Something heard for a while.
@@ -157,8 +121,10 @@ pub struct Voice {
     pub length: Time,
     /// Where in the file it begins.
     pub trim: Time,
-    /// How loud, 0 to 1.
-    pub volume: f64,
+    /// How fast it is played.
+    pub speed: Speed,
+    /// How loud, 0 to 1, by its own time.
+    pub volume: Curve,
     /// Fades up from silence over this time; zero for none.
     pub fade_in: Time,
     /// Fades to silence over this time at its end; zero for none.

@@ -1,20 +1,10 @@
-//! Where a layer stands and how opaque it is, frame by frame.
-//!
-//! Everything that moves or fades a clip (fit, position, offset, scale,
-//! transitions, effects) ends here in one [`State`] a frame, in fixed point.
-//! Identity and renderer both use the state, never what it was made from, so
-//! two ways of saying the same motion are the same chunk, and what was hashed
-//! is what is drawn.
+//! Everything that moves or fades a clip (fit, position, offset, scale, turns,
+//! transitions, effects), and the one [`State`] a frame that comes of it.
 
 use crate::time::Time;
 use crate::timeline::curve::{Curve, progress};
+use crate::timeline::state::{OPAQUE, SUBPIXELS, State, Turn};
 use crate::timeline::transition::{Direction, End, Placed, Transition, shares};
-
-/// Fractions of a pixel in [`State`]: 1/256.
-pub const SUBPIXELS: i32 = 256;
-
-/// [`State::opacity`] of a fully opaque layer.
-pub const OPAQUE: u16 = 256;
 
 /// How much larger a zoom effect gets in a second, as a share of the size.
 const ZOOM_PER_SECOND: f64 = 0.02;
@@ -23,74 +13,17 @@ const ZOOM_PER_SECOND: f64 = 0.02;
 const PAN_PER_SECOND: f64 = 0.03;
 const PAN_MAX: f64 = 0.25;
 
-/// Where a layer is drawn in one frame: a rectangle in 1/256 pixel from the
-/// frame's top left corner, and an opacity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct State {
-    /// Left edge.
-    pub x: i32,
-    /// Top edge.
-    pub y: i32,
-    /// Width; not negative.
-    pub width: i32,
-    /// Height; not negative.
-    pub height: i32,
-    /// 0 (invisible) to [`OPAQUE`].
-    pub opacity: u16,
-}
-
-impl State {
-    /// Not drawn. All invisible states are this one.
-    pub const HIDDEN: Self = Self {
-        x: 0,
-        y: 0,
-        width: 0,
-        height: 0,
-        opacity: 0,
-    };
-
-    /// The whole of a frame of this size in pixels, opaque.
-    pub const fn full(width: u32, height: u32) -> Self {
-        let (width, height) = (width as i32 * SUBPIXELS, height as i32 * SUBPIXELS);
-        Self {
-            x: 0,
-            y: 0,
-            width,
-            height,
-            opacity: OPAQUE,
-        }
-    }
-
-    /// Whether anything of it can be seen in a frame of this size in pixels.
-    pub const fn is_visible(&self, width: u32, height: u32) -> bool {
-        self.opacity > 0
-            && self.width > 0
-            && self.height > 0
-            && self.x < width as i32 * SUBPIXELS
-            && self.y < height as i32 * SUBPIXELS
-            && self.x + self.width > 0
-            && self.y + self.height > 0
-    }
-
-    /// Whether it hides all that lies below it, if its content is opaque.
-    pub const fn covers(&self, width: u32, height: u32) -> bool {
-        self.opacity >= OPAQUE
-            && self.x <= 0
-            && self.y <= 0
-            && self.x + self.width >= width as i32 * SUBPIXELS
-            && self.y + self.height >= height as i32 * SUBPIXELS
-    }
-}
-
-/// How a picture of one size is put into a frame of another.
+/// How a picture of one size is put into a box of another: the frame, or a
+/// clip's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fit {
-    /// Fills the frame, keeping its shape; what stands over is cut off.
+    /// Fills the box, keeping its shape; what would stand over is cut off the
+    /// picture, whatever happens to it after that.
     #[default]
     Crop,
-    /// Fills the frame by stretching.
+    /// Fills the box by stretching.
     Cover,
-    /// Wholly inside the frame, keeping its shape.
+    /// Wholly inside the box, keeping its shape.
     Contain,
     /// Pixel for pixel.
     None,
@@ -147,8 +80,10 @@ pub enum EffectKind {
 /// All that decides where a clip stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Motion {
-    /// Into the frame.
+    /// Into its box.
     pub fit: Fit,
+    /// The box in pixels; the frame's where `None`.
+    pub bounds: (Option<u32>, Option<u32>),
     /// A factor on the fitted size.
     pub scale: Curve,
     /// At which point of the frame.
@@ -159,6 +94,14 @@ pub struct Motion {
     pub offset_y: Curve,
     /// 0 to 1.
     pub opacity: Curve,
+    /// Degrees, clockwise about its centre.
+    pub angle: Curve,
+    /// Degrees by which upright lines lean to the right of where they begin at the top.
+    pub skew_x: Curve,
+    /// Degrees by which level lines fall to the right.
+    pub skew_y: Curve,
+    /// Mirrored across, and upside down.
+    pub flip: (bool, bool),
     /// At the start of the clip.
     pub enter: Option<Transition>,
     /// At the end of the clip.
@@ -171,11 +114,16 @@ impl Default for Motion {
     fn default() -> Self {
         Self {
             fit: Fit::default(),
+            bounds: (None, None),
             scale: Curve::constant(1.0),
             anchor: Anchor::CENTER,
             offset_x: Curve::constant(0.0),
             offset_y: Curve::constant(0.0),
             opacity: Curve::constant(1.0),
+            angle: Curve::constant(0.0),
+            skew_x: Curve::constant(0.0),
+            skew_y: Curve::constant(0.0),
+            flip: (false, false),
             enter: None,
             leave: None,
             effect: None,
@@ -184,6 +132,14 @@ impl Default for Motion {
 }
 
 impl Motion {
+    /// The box in a frame of `frame` pixels.
+    pub fn bounds_in(&self, frame: (u32, u32)) -> (u32, u32) {
+        (
+            self.bounds.0.unwrap_or(frame.0),
+            self.bounds.1.unwrap_or(frame.1),
+        )
+    }
+
     /// The state at `local` in a clip that lasts `length`, for a picture of
     /// `natural` pixels in a frame of `frame` pixels. [`State::HIDDEN`] when
     /// nothing of it can be seen.
@@ -191,11 +147,11 @@ impl Motion {
         &self,
         local: Time,
         length: Time,
-        natural: (u32, u32),
+        natural: (f64, f64),
         frame: (u32, u32),
     ) -> State {
         let (frame_w, frame_h) = (f64::from(frame.0), f64::from(frame.1));
-        let (mut w, mut h) = fitted(self.fit, natural, frame);
+        let (mut w, mut h) = fitted(self.fit, natural, self.bounds_in(frame));
         let scale = self.scale.at(local).max(0.0);
         w *= scale;
         h *= scale;
@@ -217,6 +173,7 @@ impl Motion {
             height: h,
             zoom,
             opacity,
+            wipe: None,
         };
         // Both transitions fit into the clip: in a short one they share it.
         let (enter, leave) = shares(self.enter, self.leave, length);
@@ -236,6 +193,7 @@ impl Motion {
             y,
             zoom,
             opacity,
+            wipe,
             ..
         } = placed;
         let (x, y) = (x - w * (zoom - 1.0) / 2.0, y - h * (zoom - 1.0) / 2.0);
@@ -244,6 +202,8 @@ impl Motion {
             y: fixed(y),
             width: fixed(w * zoom),
             height: fixed(h * zoom),
+            turn: self.turn(local),
+            wipe,
             opacity: (opacity * f64::from(OPAQUE)).round() as u16,
         };
         if state.is_visible(frame.0, frame.1) {
@@ -251,6 +211,16 @@ impl Motion {
         } else {
             State::HIDDEN
         }
+    }
+}
+
+impl Motion {
+    fn turn(&self, local: Time) -> Turn {
+        // Pictures turned or leant by this much are seen from the edge.
+        const STEEPEST: f64 = 89.0;
+        let skew = |curve: &Curve| curve.at(local).clamp(-STEEPEST, STEEPEST);
+        let skew = (skew(&self.skew_x), skew(&self.skew_y));
+        Turn::new(self.angle.at(local), skew, self.flip)
     }
 }
 
@@ -282,14 +252,14 @@ impl Effect {
 }
 
 /// The size in pixels after fitting.
-fn fitted(fit: Fit, natural: (u32, u32), frame: (u32, u32)) -> (f64, f64) {
-    let (w, h) = (f64::from(natural.0.max(1)), f64::from(natural.1.max(1)));
-    let (frame_w, frame_h) = (f64::from(frame.0), f64::from(frame.1));
+fn fitted(fit: Fit, natural: (f64, f64), bounds: (u32, u32)) -> (f64, f64) {
+    let (w, h) = (natural.0.max(1.0), natural.1.max(1.0));
+    let (across, down) = (f64::from(bounds.0), f64::from(bounds.1));
     let factor = match fit {
         Fit::None => 1.0,
-        Fit::Cover => return (frame_w, frame_h),
-        Fit::Crop => (frame_w / w).max(frame_h / h),
-        Fit::Contain => (frame_w / w).min(frame_h / h),
+        // What stands over was cut off the picture.
+        Fit::Crop | Fit::Cover => return (across, down),
+        Fit::Contain => (across / w).min(down / h),
     };
     (w * factor, h * factor)
 }
@@ -307,6 +277,7 @@ mod tests {
     use crate::timeline::transition::TransitionKind;
 
     const FRAME: (u32, u32) = (1280, 720);
+    const PICTURE: (f64, f64) = (1280.0, 720.0);
 
     fn millis(ms: i64) -> Time {
         Time::from_millis(ms)
@@ -321,14 +292,14 @@ mod tests {
         )
     }
 
-    fn at_rest(motion: &Motion, natural: (u32, u32)) -> State {
+    fn at_rest(motion: &Motion, natural: (f64, f64)) -> State {
         motion.state(millis(5000), millis(10_000), natural, FRAME)
     }
 
     #[test]
     fn fit_decides_the_size() {
         for (fit, expected) in [
-            (Fit::Crop, (0, -280, 1280, 1280)),
+            (Fit::Crop, (0, 0, 1280, 720)),
             (Fit::Cover, (0, 0, 1280, 720)),
             (Fit::Contain, (280, 0, 720, 720)),
             (Fit::None, (590, 310, 100, 100)),
@@ -337,7 +308,7 @@ mod tests {
                 fit,
                 ..Motion::default()
             };
-            assert_eq!(rect(at_rest(&motion, (100, 100))), expected, "{fit:?}");
+            assert_eq!(rect(at_rest(&motion, (100.0, 100.0))), expected, "{fit:?}");
         }
     }
 
@@ -368,7 +339,7 @@ mod tests {
                 310
             } - 72;
             assert_eq!(
-                rect(at_rest(&motion, (100, 50))),
+                rect(at_rest(&motion, (100.0, 50.0))),
                 (x, y, 200, 100),
                 "{name}"
             );
@@ -386,7 +357,11 @@ mod tests {
             leave: fade,
             ..Motion::default()
         };
-        let opacity = |ms| motion.state(millis(ms), millis(6000), FRAME, FRAME).opacity;
+        let opacity = |ms| {
+            motion
+                .state(millis(ms), millis(6000), PICTURE, FRAME)
+                .opacity
+        };
         assert_eq!(
             [0, 250, 500, 1000, 5000, 5750, 6000].map(opacity),
             [0, 64, 128, 256, 256, 64, 0]
@@ -406,7 +381,7 @@ mod tests {
         };
         assert_eq!(
             motion
-                .state(millis(500), millis(1000), FRAME, FRAME)
+                .state(millis(500), millis(1000), PICTURE, FRAME)
                 .opacity,
             OPAQUE
         );
@@ -429,7 +404,7 @@ mod tests {
                 leave: transition,
                 ..Motion::default()
             };
-            let state = |ms| motion.state(millis(ms), millis(4000), FRAME, FRAME);
+            let state = |ms| motion.state(millis(ms), millis(4000), PICTURE, FRAME);
             assert_eq!(state(0), State::HIDDEN, "{direction:?} begins outside");
             assert_eq!(
                 state(2000),
@@ -461,7 +436,7 @@ mod tests {
                 leave: transition,
                 ..Motion::default()
             };
-            let state = |ms| motion.state(millis(ms), millis(4000), FRAME, FRAME);
+            let state = |ms| motion.state(millis(ms), millis(4000), PICTURE, FRAME);
             assert_eq!(state(0), State::HIDDEN, "begins outside");
             assert_eq!(state(4000), State::HIDDEN, "ends outside");
             assert_eq!(rect(state(2000)), (0, 0, 1280, 720));
@@ -489,7 +464,7 @@ mod tests {
             effect,
             ..Motion::default()
         };
-        let state = motion.state(millis(6000), millis(6000), FRAME, FRAME);
+        let state = motion.state(millis(6000), millis(6000), PICTURE, FRAME);
         assert_eq!(state.width, fixed(1280.0 * 1.12));
         assert_eq!(state.x * 2 + state.width, 1280 * SUBPIXELS);
     }
@@ -513,7 +488,7 @@ mod tests {
             for ms in (0..=8000).step_by(100) {
                 assert!(
                     motion
-                        .state(millis(ms), millis(8000), FRAME, FRAME)
+                        .state(millis(ms), millis(8000), PICTURE, FRAME)
                         .covers(1280, 720),
                     "{direction:?} {ms}"
                 );
@@ -536,7 +511,7 @@ mod tests {
             ..Motion::default()
         };
         for motion in [off_frame, transparent, shrunk] {
-            assert_eq!(at_rest(&motion, FRAME), State::HIDDEN);
+            assert_eq!(at_rest(&motion, PICTURE), State::HIDDEN);
         }
     }
 
@@ -547,7 +522,7 @@ mod tests {
             offset_x: Curve::constant(-1e300),
             ..Motion::default()
         };
-        let state = at_rest(&motion, FRAME);
+        let state = at_rest(&motion, PICTURE);
         assert!(state.x.checked_add(state.width).is_some());
     }
 }

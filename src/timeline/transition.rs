@@ -1,11 +1,12 @@
 //! How clips come in and go out.
 //!
 //! A transition bends where a clip stands and how opaque it is near one of its
-//! ends; what comes of it is in the clip's [`State`](super::motion::State)s like all
+//! ends; what comes of it is in the clip's [`State`](super::state::State)s like all
 //! other motion. Only + - * / here: the numbers are the same on every machine.
 
 use crate::time::Time;
 use crate::timeline::curve::Easing;
+use crate::timeline::state::Wipe;
 
 /// How long a transition without a suffix lasts; `Slow` doubles, `Fast` halves.
 pub const TRANSITION: Time = Time::from_seconds(1);
@@ -15,6 +16,12 @@ const SLIDE_SHARE: f64 = 0.1;
 
 /// The size from which a zoom transition grows.
 const ZOOM_FROM: f64 = 0.5;
+
+/// How soft the edge of a wipe is: a tenth of the width.
+pub const WIPE_SOFTNESS: i32 = Wipe::UNIT / 10;
+
+/// How soft the edge of a reveal is: half the width.
+pub const REVEAL_SOFTNESS: i32 = Wipe::UNIT / 2;
 
 /// How far aside a shuffle swerves, as a share of the frame.
 const SHUFFLE_SHARE: f64 = 0.25;
@@ -72,6 +79,13 @@ pub enum TransitionKind {
     },
     /// Grows from half its size, or shrinks to it, and fades.
     Zoom,
+    /// A soft edge that moves across and shows the clip, or hides it.
+    Wipe {
+        /// The way the edge moves.
+        towards: Direction,
+        /// How soft it is, as a share of the clip's width in 1/65536.
+        softness: i32,
+    },
 }
 
 /// At which end of a clip.
@@ -93,6 +107,7 @@ pub(super) struct Placed {
     /// A factor on the size, about the centre.
     pub zoom: f64,
     pub opacity: f64,
+    pub wipe: Option<Wipe>,
 }
 
 impl Placed {
@@ -147,6 +162,30 @@ impl TransitionKind {
             Self::Zoom => {
                 placed.zoom *= ZOOM_FROM + (1.0 - ZOOM_FROM) * Easing::OUT_CUBIC.ease(presence);
                 placed.opacity *= presence;
+            }
+            Self::Wipe { towards, softness } => {
+                // At a steady speed: the eye follows the edge.
+                let whole = f64::from(Wipe::UNIT) + f64::from(softness);
+                let passed = match end {
+                    End::Enter => presence,
+                    End::Leave => 1.0 - presence,
+                };
+                // The soft edge begins before the clip and ends behind it.
+                let front = (passed * whole).round() as i32;
+                let back = front - softness;
+                let (mut none, mut all) = match end {
+                    End::Enter => (front, back),
+                    End::Leave => (back, front),
+                };
+                if towards == Direction::Left {
+                    (none, all) = (Wipe::UNIT - none, Wipe::UNIT - all);
+                }
+                let wipe = Wipe { none, all };
+                match wipe.is_all_or_nothing() {
+                    Some(true) => {}
+                    Some(false) => placed.opacity = 0.0,
+                    None => placed.wipe = Some(wipe),
+                }
             }
         }
     }

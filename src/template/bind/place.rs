@@ -1,0 +1,320 @@
+//! What is seen and heard of each clip.
+
+use super::schedule::Span;
+use super::{AssetInfo, AssetKind, Assets, FontBook, FontChoice, info};
+use crate::template::asset::{Asset, AudioAsset, Fade, ImageAsset, LumaAsset, Source, VideoAsset};
+use crate::template::clip::Clip;
+use crate::template::edit::Soundtrack;
+use crate::template::error::{EditError, Pointer, Warning};
+use crate::template::markup::Markup;
+use crate::time::Time;
+use crate::timeline::curve::Curve;
+use crate::timeline::motion::Fit;
+use crate::timeline::treatment::{Edges, Treatment, Window};
+use crate::timeline::{self, Art, Content, Drawing, Footage, Speed, Timeline, Voice};
+
+/// Puts clips on a timeline.
+pub(super) struct Placer<'a> {
+    pub assets: &'a Assets,
+    pub fonts: &'a dyn FontBook,
+    pub is_dynamic: &'a dyn Fn(&Pointer) -> bool,
+    pub timeline: Timeline,
+    pub warnings: &'a mut Vec<Warning>,
+}
+
+/// What is seen of a clip.
+struct Shown {
+    what: String,
+    content: Content,
+    crop: Edges,
+    treatment: Treatment,
+}
+
+impl Shown {
+    fn new(what: String, content: Content) -> Self {
+        Self {
+            what,
+            content,
+            crop: Edges::default(),
+            treatment: Treatment::default(),
+        }
+    }
+}
+
+impl Placer<'_> {
+    /// Places the clips of a track above all that was placed before.
+    pub fn track(&mut self, clips: &[Clip], spans: &[Span]) -> Result<(), EditError> {
+        let mut mattes = Vec::new();
+        for (clip, span) in clips.iter().zip(spans) {
+            if let Asset::Luma(luma) = &clip.asset {
+                let shown = self.luma(luma)?;
+                mattes.extend(self.layer(clip, *span, shown));
+            }
+        }
+        for (clip, span) in clips.iter().zip(spans) {
+            let Some(shown) = self.shown(clip, *span)? else {
+                continue;
+            };
+            let Some(layer) = self.layer(clip, *span, shown) else {
+                continue;
+            };
+            let overlaps = |matte: &&timeline::Clip| {
+                matte.start < span.end() && span.start < matte.start + matte.length
+            };
+            let mattes: Vec<timeline::Clip> = mattes.iter().filter(overlaps).cloned().collect();
+            self.timeline.layers.push(timeline::Clip {
+                dynamic: layer.dynamic || mattes.iter().any(|matte| matte.dynamic),
+                mattes,
+                ..layer
+            });
+        }
+        Ok(())
+    }
+
+    /// Music under the video, which ends at `end`.
+    pub fn soundtrack(&mut self, soundtrack: &Soundtrack, end: Time) -> Result<(), EditError> {
+        let Soundtrack { src, volume, fade } = soundtrack;
+        let (info, duration) = sounding(src, self.assets)?;
+        self.timeline.voices.push(Voice {
+            label: format!("soundtrack {}", file_name(src)),
+            asset: info.digest,
+            start: Time::ZERO,
+            length: duration.min(end),
+            trim: Time::ZERO,
+            speed: Speed::NORMAL,
+            volume: Curve::constant(*volume),
+            fade_in: fade_time(fade.fade_in),
+            fade_out: fade_time(fade.fade_out),
+            dynamic: (self.is_dynamic)(&Pointer::from("/timeline/soundtrack")),
+        });
+        Ok(())
+    }
+
+    /// What is seen of a clip; its sound is placed at once. `None` where nothing is.
+    fn shown(&mut self, clip: &Clip, span: Span) -> Result<Option<Shown>, EditError> {
+        Ok(match &clip.asset {
+            Asset::Video(video) => Some(self.video(clip, span, video)?),
+            Asset::Image(ImageAsset { src, crop }) => {
+                let AssetInfo { digest, kind } = info(src, self.assets)?;
+                let AssetKind::Image { size, opaque } = *kind else {
+                    return Err(wrong_kind(src, kind, "a picture"));
+                };
+                let content = Content::Still {
+                    asset: *digest,
+                    size,
+                    opaque,
+                };
+                Some(Shown {
+                    crop: *crop,
+                    ..Shown::new(format!("image {}", file_name(src)), content)
+                })
+            }
+            Asset::Audio(audio) => {
+                let AudioAsset {
+                    src,
+                    trim,
+                    speed,
+                    volume,
+                    fade,
+                } = audio;
+                sounding(src, self.assets)?;
+                self.voice(clip, span, (src, *trim, *speed), (volume, *fade))?;
+                None
+            }
+            // It cuts out what is on its track, and is not seen itself.
+            Asset::Luma(_) => None,
+            Asset::Text(text, markup) => {
+                let choice = self.fonts.for_text(text);
+                Some(self.markup(clip, markup, choice))
+            }
+            Asset::Card(markup) => {
+                let choice = self.fonts.for_card(markup);
+                Some(self.markup(clip, markup, choice))
+            }
+        })
+    }
+
+    fn video(&mut self, clip: &Clip, span: Span, video: &VideoAsset) -> Result<Shown, EditError> {
+        let VideoAsset {
+            src,
+            trim,
+            speed,
+            volume,
+            fade,
+            crop,
+            key,
+        } = video;
+        let AssetInfo { digest, kind } = info(src, self.assets)?;
+        let AssetKind::Video {
+            size,
+            sound,
+            duration,
+            opaque,
+        } = *kind
+        else {
+            return Err(wrong_kind(src, kind, "a video"));
+        };
+        let lasts = speed.takes(duration - *trim);
+        if let Some(lasts) = lasts.filter(|lasts| span.length > *lasts) {
+            self.warnings.push(Warning {
+                pointer: clip.pointer.clone(),
+                message: format!(
+                    "lasts {}, but its video only {lasts}: the last picture is held",
+                    span.length
+                ),
+            });
+        }
+        if sound {
+            self.voice(clip, span, (src, *trim, *speed), (volume, *fade))?;
+        }
+        let content = Content::Footage(Footage {
+            asset: *digest,
+            size,
+            trim: *trim,
+            speed: *speed,
+            opaque,
+        });
+        Ok(Shown {
+            crop: *crop,
+            treatment: Treatment {
+                key: *key,
+                ..Treatment::default()
+            },
+            ..Shown::new(format!("video {}", file_name(src)), content)
+        })
+    }
+
+    fn luma(&self, luma: &LumaAsset) -> Result<Shown, EditError> {
+        let LumaAsset { src, trim } = luma;
+        let AssetInfo { digest, kind } = info(src, self.assets)?;
+        let asset = *digest;
+        let content = match *kind {
+            AssetKind::Image { size, opaque } => Content::Still {
+                asset,
+                size,
+                opaque,
+            },
+            AssetKind::Video { size, opaque, .. } => Content::Footage(Footage {
+                asset,
+                size,
+                trim: *trim,
+                speed: Speed::NORMAL,
+                opaque,
+            }),
+            AssetKind::Audio { .. } => return Err(wrong_kind(src, kind, "a picture or a video")),
+        };
+        Ok(Shown::new(format!("luma {}", file_name(src)), content))
+    }
+
+    fn markup(&mut self, clip: &Clip, markup: &Markup, choice: FontChoice) -> Shown {
+        let pointer = clip.pointer.member("asset");
+        let warning = |message| Warning {
+            pointer: pointer.clone(),
+            message,
+        };
+        self.warnings
+            .extend(choice.warnings.into_iter().map(warning));
+        let markup = timeline::Markup {
+            html: markup.html.clone(),
+            css: markup.css.clone(),
+            width: markup.width,
+            height: markup.height,
+            fonts: choice.fonts,
+        };
+        let drawing = Drawing::still(Art::Markup(markup));
+        Shown::new("text".to_owned(), Content::Drawn(drawing))
+    }
+
+    /// The clip that shows this; `None` if nothing of it is left to be seen.
+    fn layer(&mut self, clip: &Clip, span: Span, shown: Shown) -> Option<timeline::Clip> {
+        let Shown {
+            what,
+            content,
+            crop,
+            treatment,
+        } = shown;
+        let whole = Window::whole(content.size());
+        let Some(mut window) = whole.cropped(crop) else {
+            self.warnings.push(Warning {
+                pointer: clip.pointer.member("asset").member("crop"),
+                message: "nothing is left of the picture: it is not shown".into(),
+            });
+            return None;
+        };
+        if clip.motion.fit == Fit::Crop {
+            let video = &self.timeline.video;
+            window = window.shaped(clip.motion.bounds_in((video.width, video.height)));
+        }
+        Some(timeline::Clip {
+            label: format!("{what} ({})", clip.pointer),
+            start: span.start,
+            length: span.length,
+            content,
+            treatment: Treatment {
+                window: (window != whole).then_some(window),
+                filter: clip.filter,
+                ..treatment
+            },
+            mattes: Vec::new(),
+            motion: clip.motion.clone(),
+            dynamic: (self.is_dynamic)(&clip.pointer),
+        })
+    }
+
+    /// What is heard of a clip, if anything is.
+    fn voice(
+        &mut self,
+        clip: &Clip,
+        span: Span,
+        (src, trim, speed): (&Source, Time, Speed),
+        (volume, fade): (&Curve, Fade),
+    ) -> Result<(), EditError> {
+        if volume.is_never_above(0.0) || speed == Speed::FROZEN {
+            return Ok(());
+        }
+        self.timeline.voices.push(Voice {
+            label: format!("audio {} ({})", file_name(src), clip.pointer),
+            asset: info(src, self.assets)?.digest,
+            start: span.start,
+            length: span.length,
+            trim,
+            speed,
+            volume: volume.clone(),
+            fade_in: fade_time(fade.fade_in),
+            fade_out: fade_time(fade.fade_out),
+            dynamic: (self.is_dynamic)(&clip.pointer),
+        });
+        Ok(())
+    }
+}
+
+fn fade_time(on: bool) -> Time {
+    if on { Fade::LENGTH } else { Time::ZERO }
+}
+
+fn sounding<'a>(src: &Source, assets: &'a Assets) -> Result<(&'a AssetInfo, Time), EditError> {
+    let info = info(src, assets)?;
+    match info.kind {
+        AssetKind::Audio { duration }
+        | AssetKind::Video {
+            duration,
+            sound: true,
+            ..
+        } => Ok((info, duration)),
+        AssetKind::Video { sound: false, .. } | AssetKind::Image { .. } => {
+            Err(wrong_kind(src, &info.kind, "a file with sound"))
+        }
+    }
+}
+
+fn wrong_kind(src: &Source, kind: &AssetKind, wanted: &str) -> EditError {
+    EditError::new(
+        src.pointer.clone(),
+        format!("{:?} ({})", src.path, kind.name()),
+        wanted,
+    )
+}
+
+fn file_name(src: &Source) -> &str {
+    src.path.rsplit('/').next().unwrap_or(&src.path)
+}
