@@ -5,6 +5,7 @@
 //! starts no threads. What does not belong here: choosing fonts (`fonts`) and
 //! writing markup (`template::markup`).
 
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +20,7 @@ use super::fonts::{FontCatalogue, FontSelection};
 use super::sprite::Sprite;
 use crate::digest::Digest;
 use crate::template::markup::Markup;
+use crate::time::Time;
 use crate::timeline::FontUse;
 
 /// What draws and how: part of a chunk's identity. To be raised whenever the
@@ -32,6 +34,8 @@ pub const MAX_PIXELS: u64 = 1 << 25;
 pub const MAX_MARKUP_BYTES: usize = 1 << 20;
 /// The deepest nesting of elements: layout recurses, and a render thread's stack is 2 MiB.
 pub const MAX_MARKUP_DEPTH: usize = 64;
+/// The clock by which the rasteriser tells time.
+const MILLISECONDS: NonZeroU32 = NonZeroU32::new(1000).expect("not zero");
 /// How many sets of fonts are kept ready: a template has a handful.
 const KEPT_FONT_SETS: usize = 16;
 /// How many templates' own fonts are kept known.
@@ -51,10 +55,12 @@ pub struct RasterRequest {
     /// The faces that take part, in the order in which they are tried. A family
     /// that the markup names and this list does not is drawn in the first.
     pub fonts: Vec<FontUse>,
+    /// When: CSS animations run by it, to the nearest millisecond.
+    pub time: Time,
 }
 
 impl RasterRequest {
-    /// Markup together with the fonts selected for it.
+    /// Markup together with the fonts selected for it, at its beginning.
     pub fn new(markup: Markup, selection: &FontSelection) -> Self {
         let Markup {
             html,
@@ -68,6 +74,7 @@ impl RasterRequest {
             width,
             height,
             fonts: selection.faces.clone(),
+            time: Time::ZERO,
         }
     }
 }
@@ -270,6 +277,7 @@ fn draw(request: &RasterRequest, set: &FontSet) -> Result<Sprite, RasterError> {
         .fonts(&set.fonts)
         .font_families(Some(set.families.clone()))
         .node(node)
+        .time_ms(request.time.to_ticks(MILLISECONDS).max(0) as u64)
         // As a browser reads it: a rule that is not understood is passed over.
         .stylesheet(Arc::new(StyleSheet::parse_loosy(&request.css)))
         .build();

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::digest::Digest;
 use crate::raster::{PictureError, RasterError, RasterRequest, Rasteriser, read_picture};
 use crate::render::picture::Picture;
+use crate::time::Time;
 use crate::timeline::Markup;
 
 /// Memory for pictures that no chunk is drawing just now.
@@ -90,6 +91,7 @@ impl Pictures {
             width: markup.width,
             height: markup.height,
             fonts: markup.fonts.clone(),
+            time: Time::ZERO,
         })?;
         let text = sprite.ink().is_some().then(|| {
             let (x, y, ink) = sprite.trim();

@@ -571,6 +571,27 @@ fn html_is_drawn_in_its_box_with_bold_and_position() {
 }
 
 #[test]
+fn an_animation_is_drawn_as_it_is_at_the_time_asked_for() {
+    let asset = json!({"html": "<div class='bar'></div>", "width": 200, "height": 20, "position": "topLeft",
+        "css": ".bar{height:20px;background:#ff0000;animation:grow 1s linear 0.5s both}
+                @keyframes grow{from{width:0}to{width:200px}}"});
+    let markup = HtmlBox::from_value(&asset).unwrap().to_markup((200, 20));
+    let selection = RASTERISER.catalogue().select_markup(&markup);
+    let width = |millis: i64| {
+        let request = RasterRequest {
+            time: Time::from_millis(millis),
+            ..RasterRequest::new(markup.clone(), &selection)
+        };
+        let sprite = RASTERISER.render(&request).unwrap();
+        sprite.ink().map_or(0, |(_, _, width, _)| width)
+    };
+    assert_eq!(
+        [0, 500, 750, 1000, 1500, 9000].map(width),
+        [0, 0, 50, 100, 200, 200]
+    );
+}
+
+#[test]
 fn a_request_out_of_bounds_is_refused() {
     let good = rich_request(&json!({"text": "x"}));
     let with = |change: fn(&mut RasterRequest)| {
