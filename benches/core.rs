@@ -12,7 +12,9 @@ use loomcast::time::{FrameRate, Time};
 use loomcast::timeline::motion::{Fit, Motion};
 use loomcast::timeline::transition::{Transition, TransitionKind};
 use loomcast::timeline::treatment::Treatment;
-use loomcast::timeline::{Art, Clip, Content, Drawing, Footage, Markup, Rgb, Speed, Timeline};
+use loomcast::timeline::{
+    Art, Clip, Content, Drawing, Excerpt, Footage, Markup, Rgb, Speed, Timeline,
+};
 
 /// Footage of `seconds` under a fading text every two of them.
 fn timeline(seconds: u32) -> Timeline {
@@ -68,6 +70,8 @@ fn timeline(seconds: u32) -> Timeline {
     };
     Timeline {
         video,
+        canvas: (1280, 720),
+        excerpt: Excerpt::whole(seconds * 30),
         audio: None,
         background: Rgb::default(),
         frames: seconds * 30,

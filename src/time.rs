@@ -176,6 +176,11 @@ impl FrameRate {
         Time(self.frame_duration().0 * index)
     }
 
+    /// The frame that is on at `time`: the last that begins no later.
+    pub const fn frame_at(self, time: Time) -> i64 {
+        time.0.div_euclid(self.frame_duration().0)
+    }
+
     /// The first frame that begins at or after `time`.
     pub const fn frame_at_or_after(self, time: Time) -> i64 {
         let frame = self.frame_duration().0;

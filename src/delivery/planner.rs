@@ -91,6 +91,11 @@ impl Planner {
         let merged = merge(edit, data)?;
         let mut warnings = merged.warnings.clone();
         let edit = Edit::read(&merged.document, &mut warnings)?;
+        if !edit.output.format.is_chunks() {
+            let place = crate::template::error::Pointer::from("/output/format");
+            let name = format!("{:?}", edit.output.format.name());
+            return Err(EditError::new(place, name, "mp4 or hls, so far").into());
+        }
         let mut assets = Assets::new();
         for source in edit.sources() {
             if assets.contains_key(&source.path) {

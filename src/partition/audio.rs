@@ -1,8 +1,10 @@
 //! The audio chunks: whole AAC frames on a grid of their own.
 
+use std::ops::Range;
+
 use crate::chunk::spec::{AudioSpec, GainPoint, Stretch, UNITY_GAIN};
 use crate::chunk::{ChunkSpec, LOOKAHEAD_FRAMES, PREROLL_FRAMES};
-use crate::partition::cuts::audio_cuts;
+use crate::partition::cuts::{audio_cuts, within};
 use crate::partition::{Partitioning, PlacedChunk};
 use crate::profile::{AAC_FRAME_SAMPLES, AudioProfile};
 use crate::time::Time;
@@ -18,28 +20,79 @@ pub(super) fn chunks(timeline: &Timeline, partitioning: &Partitioning) -> Vec<Pl
     let Some(profile) = &timeline.audio else {
         return Vec::new();
     };
-    let samples = profile.sample_at(timeline.duration());
-    let frames =
-        to_u32(samples.div_euclid(frame_samples()) + i64::from(samples % frame_samples() != 0))
-            .max(1);
-    let nearest = |time: Time| {
-        to_u32((profile.sample_at(time) + frame_samples() / 2).div_euclid(frame_samples()))
-    };
-    let max = nearest(partitioning.chunk_max * LENGTH_FACTOR).max(1);
+    let grid = Grid::new(timeline, profile);
+    let max = nearest(profile.sample_at(partitioning.chunk_max * LENGTH_FACTOR)).max(1);
     let min = (max / 8).max(1);
-    let mut chunks: Vec<PlacedChunk> = audio_cuts(timeline, frames, nearest, min, max)
+    let to_frame = |time: Time| nearest(profile.sample_at(time) - grid.base);
+    let whole = audio_cuts(timeline, grid.whole, to_frame, min, max);
+    let mut chunks: Vec<PlacedChunk> = within(&whole, grid.shown.clone(), min)
         .windows(2)
-        .map(|cut| chunk(timeline, profile, cut[0], cut[1]))
+        .map(|cut| chunk(timeline, profile, &grid, cut[0], cut[1]))
         .collect();
     chunks.retain(|chunk| chunk.ticks > 0);
     chunks
 }
 
-fn chunk(timeline: &Timeline, profile: &AudioProfile, start: u32, end: u32) -> PlacedChunk {
-    let origin = i64::from(start) * frame_samples();
+/// Where AAC frames begin. An excerpt that begins where a frame of the whole does has
+/// the whole's frames, any other has frames of its own.
+struct Grid {
+    /// The sample of the whole at which frame 0 begins.
+    base: i64,
+    /// How many frames there are to the end of the whole.
+    whole: u32,
+    /// The frames that are heard.
+    shown: Range<u32>,
+    /// The first sample of the whole that is not heard any more.
+    end: i64,
+}
+
+impl Grid {
+    fn new(timeline: &Timeline, profile: &AudioProfile) -> Self {
+        let rate = timeline.video.rate;
+        let sample = |frame: u32| profile.sample_at(rate.frame_start(i64::from(frame)));
+        let shown = timeline.shown();
+        let (first, end) = (sample(shown.start), sample(shown.end));
+        let base = if first % frame_samples() == 0 {
+            0
+        } else {
+            first
+        };
+        let until = |sample: i64| {
+            let samples = sample - base;
+            to_u32(samples.div_euclid(frame_samples()) + i64::from(samples % frame_samples() != 0))
+        };
+        let start = until(first);
+        let last = until(end).max(start + 1);
+        Self {
+            base,
+            whole: until(sample(timeline.excerpt.of)).max(last),
+            shown: start..last,
+            end,
+        }
+    }
+
+    fn sample(&self, frame: u32) -> i64 {
+        self.base + i64::from(frame) * frame_samples()
+    }
+}
+
+fn nearest(samples: i64) -> u32 {
+    to_u32((samples + frame_samples() / 2).div_euclid(frame_samples()))
+}
+
+fn chunk(
+    timeline: &Timeline,
+    profile: &AudioProfile,
+    grid: &Grid,
+    start: u32,
+    end: u32,
+) -> PlacedChunk {
+    let origin = grid.sample(start);
     // All that the encoder hears is part of what it makes of the chunk.
     let from = origin - i64::from(PREROLL_FRAMES) * frame_samples();
-    let to = (i64::from(end) + i64::from(LOOKAHEAD_FRAMES)) * frame_samples();
+    let to = grid
+        .sample(end.saturating_add(LOOKAHEAD_FRAMES))
+        .min(grid.end);
     let heard = |voice: &&Voice| stretch(voice, profile, origin, from, to).is_some();
     let voices = timeline
         .voices
@@ -60,7 +113,7 @@ fn chunk(timeline: &Timeline, profile: &AudioProfile, start: u32, end: u32) -> P
     PlacedChunk {
         key: spec.key(),
         spec,
-        decode_time: u64::from(start) * u64::from(AAC_FRAME_SAMPLES),
+        decode_time: u64::from(start - grid.shown.start) * u64::from(AAC_FRAME_SAMPLES),
         ticks: u64::from(frames) * u64::from(AAC_FRAME_SAMPLES),
         dynamic,
         shared_layers: 0,

@@ -1,6 +1,7 @@
 //! Where to cut.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::partition::{CHUNK_MIN, FIRST_CHUNK, Partitioning};
 use crate::time::Time;
@@ -37,8 +38,9 @@ enum Weight {
     End,
 }
 
-/// The frames at which video chunks begin, and the end: strictly rising, from
-/// zero to the number of frames.
+/// The frames of the whole at which video chunks begin, and the end: strictly rising,
+/// from the first to the last that are shown. Those of an excerpt are those of the
+/// whole, so that both have the same chunks.
 pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Vec<u32> {
     let rate = timeline.video.rate;
     let frames = |time: Time| {
@@ -46,7 +48,7 @@ pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Ve
             .unwrap_or(u32::MAX)
             .max(1)
     };
-    let mut wanted = Wanted::new(timeline.frames);
+    let mut wanted = Wanted::new(timeline.excerpt.of);
     if partitioning.scheme != Scheme::Fixed {
         wanted.add(frames(FIRST_CHUNK), Weight::First);
         for clip in &timeline.layers {
@@ -67,14 +69,37 @@ pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Ve
     let hard = wanted.settle(frames(CHUNK_MIN));
     // `fixed` counts from zero and leaves the rest at the end; the others
     // share what lies between two cuts evenly.
-    fill(
-        &hard,
-        frames(partitioning.chunk_max),
-        partitioning.scheme == Scheme::Fixed,
-    )
+    let is_fixed = partitioning.scheme == Scheme::Fixed;
+    let whole = fill(&hard, frames(partitioning.chunk_max), is_fixed);
+    let (shown, least) = (timeline.shown(), frames(CHUNK_MIN));
+    let mut cuts = within(&whole, shown.start..shown.end, least);
+    // Here too the first picture should not wait for a long chunk, if it is one that
+    // the whole does not have anyway.
+    let first = shown.start + frames(FIRST_CHUNK);
+    let is_own = whole.binary_search(&shown.start).is_err();
+    if is_own && !is_fixed && cuts.get(1).is_some_and(|next| first + least <= *next) {
+        cuts.insert(1, first);
+    }
+    cuts
 }
 
-/// Audio cuts, in AAC frames: where a dynamic voice begins or ends.
+/// The cuts that fall into `range`, and its ends. What would be shorter than `min`
+/// at an end goes with its neighbour.
+pub(super) fn within(cuts: &[u32], range: Range<u32>, min: u32) -> Vec<u32> {
+    let Range { start, end } = range;
+    if (cuts.first(), cuts.last()) == (Some(&start), Some(&end)) {
+        return cuts.to_vec();
+    }
+    let inner = cuts.iter().copied();
+    let inner = inner.filter(|cut| *cut >= start.saturating_add(min) && *cut + min <= end);
+    let mut kept = vec![start];
+    kept.extend(inner.filter(|cut| *cut > start && *cut < end));
+    kept.push(end);
+    kept
+}
+
+/// Audio cuts, in AAC frames: where a dynamic voice begins or ends. `to_frame` gives
+/// the frame nearest to a time.
 pub(super) fn audio_cuts(
     timeline: &Timeline,
     frames: u32,

@@ -11,7 +11,7 @@ mod video;
 
 pub use cuts::Scheme;
 
-use crate::chunk::{ChunkKey, ChunkSpec};
+use crate::chunk::{ChunkKey, ChunkSpec, VideoSpec};
 use crate::time::{FrameRange, Time};
 use crate::timeline::Timeline;
 
@@ -76,22 +76,27 @@ pub struct PlacedChunk {
 
 /// Cuts `timeline` up.
 pub fn partition(timeline: &Timeline, partitioning: &Partitioning) -> Partition {
-    let video = cuts::video_cuts(timeline, partitioning)
-        .windows(2)
-        .map(|cut| {
-            video::chunk(
-                timeline,
-                FrameRange {
-                    start: cut[0],
-                    end: cut[1],
-                },
-            )
-        })
-        .collect();
     Partition {
-        video,
+        video: pictures(timeline, partitioning),
         audio: audio::chunks(timeline, partitioning),
     }
+}
+
+/// The video chunks of `timeline` alone.
+pub fn pictures(timeline: &Timeline, partitioning: &Partitioning) -> Vec<PlacedChunk> {
+    let cuts = cuts::video_cuts(timeline, partitioning);
+    let chunk = |cut: &[u32]| {
+        let (start, end) = (cut[0], cut[1]);
+        video::chunk(timeline, FrameRange { start, end })
+    };
+    cuts.windows(2).map(chunk).collect()
+}
+
+/// What frame `frame` of the whole timeline looks like, whether it is in the excerpt
+/// or not: a chunk of that frame alone.
+pub fn picture(timeline: &Timeline, frame: u32) -> VideoSpec {
+    let end = frame.saturating_add(1);
+    video::spec(timeline, FrameRange { start: frame, end }).0
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::timeline::curve::Curve;
 use crate::timeline::motion::{Fit, Motion};
 use crate::timeline::transition::{Transition, TransitionKind};
 use crate::timeline::treatment::Treatment;
-use crate::timeline::{Art, Clip, Content, Drawing, Footage, Markup, Rgb, Speed, Voice};
+use crate::timeline::{Art, Clip, Content, Drawing, Excerpt, Footage, Markup, Rgb, Speed, Voice};
 
 fn seconds(n: i64) -> Time {
     Time::from_seconds(n)
@@ -71,6 +71,8 @@ fn title(start: i64, length: i64, text: &str) -> Clip {
 
 fn timeline(length: u32, layers: Vec<Clip>) -> Timeline {
     Timeline {
+        canvas: (1280, 720),
+        excerpt: Excerpt::whole(length * 30),
         video: VideoProfile {
             width: 1280,
             height: 720,
@@ -368,4 +370,118 @@ fn a_new_voice_changes_only_the_chunks_that_hear_it() {
             .zip(&different)
             .all(|(chunk, differs)| chunk.dynamic == *differs)
     );
+}
+
+/// The frames `first` to `end` of `whole`.
+fn excerpt(whole: &Timeline, first: u32, end: u32) -> Timeline {
+    Timeline {
+        frames: end - first,
+        excerpt: Excerpt {
+            first,
+            of: whole.frames,
+        },
+        ..whole.clone()
+    }
+}
+
+#[test]
+fn an_excerpt_has_the_chunks_of_the_whole_but_for_those_at_its_ends() {
+    let whole = greeting("Ana");
+    let all = partition(&whole, &Partitioning::default()).video;
+    for (first, end) in [(0, 360), (40, 300), (100, 101), (0, 200), (213, 360)] {
+        let chunks = partition(&excerpt(&whole, first, end), &Partitioning::default()).video;
+        let mut at = 0;
+        for chunk in &chunks {
+            assert_eq!(chunk.decode_time, at);
+            at += chunk.ticks;
+        }
+        assert_eq!(at, u64::from(end - first) * 3000, "{first}..{end}");
+        let inside = all.iter().filter(|chunk| {
+            let start = chunk.decode_time / 3000;
+            start >= u64::from(first) + 8 && start + chunk.ticks / 3000 + 8 <= u64::from(end)
+        });
+        for chunk in inside {
+            assert!(
+                chunks.iter().any(|own| own.key == chunk.key),
+                "{first}..{end} lacks the one at frame {}",
+                chunk.decode_time / 3000
+            );
+        }
+    }
+}
+
+#[test]
+fn an_excerpt_that_begins_with_an_aac_frame_shares_the_sound_of_the_whole() {
+    let whole = Timeline {
+        audio: Some(AudioProfile::default()),
+        voices: vec![voice(0, 30)],
+        ..timeline(30, vec![])
+    };
+    let all = partition(&whole, &Partitioning::default()).audio;
+    // 240 frames are 8 seconds and 375 AAC frames.
+    let aligned = partition(&excerpt(&whole, 240, 900), &Partitioning::default()).audio;
+    let shared = aligned
+        .iter()
+        .filter(|chunk| all.iter().any(|other| other.key == chunk.key));
+    assert_eq!(shared.count(), aligned.len() - 1);
+    // One second is no whole number of them: the same sound in frames of its own.
+    let odd = partition(&excerpt(&whole, 30, 60), &Partitioning::default()).audio;
+    assert_eq!(odd[0].decode_time, 0);
+    let ticks: u64 = odd.iter().map(|chunk| chunk.ticks).sum();
+    assert!((48_000..48_000 + 1024).contains(&ticks));
+    let ChunkSpec::Audio(spec) = &odd[0].spec else {
+        panic!("sound")
+    };
+    // Eight frames of pre-roll are heard, and nothing after the end.
+    assert_eq!(
+        (spec.voices[0].start, spec.voices[0].from),
+        (-8 * 1024, 48_000 - 8 * 1024)
+    );
+    assert_eq!(spec.voices[0].end, 48_000);
+}
+
+#[test]
+fn another_size_has_the_same_cuts_and_the_same_picture_scaled() {
+    let whole = greeting("Ana");
+    let small = whole.with_video(VideoProfile {
+        width: 640,
+        height: 360,
+        ..whole.video.clone()
+    });
+    assert_eq!(small.canvas, (1280, 720));
+    assert_eq!(cuts(&whole, Scheme::Scenes), cuts(&small, Scheme::Scenes));
+    let specs = |timeline: &Timeline| {
+        let chunks = partition(timeline, &Partitioning::default()).video;
+        let specs = chunks.into_iter().filter_map(|chunk| match chunk.spec {
+            ChunkSpec::Video(spec) => Some(spec),
+            ChunkSpec::Audio(_) => None,
+        });
+        specs.collect::<Vec<_>>()
+    };
+    for (large, small) in specs(&whole).iter().zip(specs(&small)) {
+        assert_eq!(large.layers.len(), small.layers.len());
+        assert_eq!(large.background, small.background);
+        for (large, small) in large.layers.iter().zip(&small.layers) {
+            assert_eq!(large.path.at(0).width / 2, small.path.at(0).width);
+            assert_eq!(large.content, small.content);
+        }
+    }
+}
+
+#[test]
+fn a_picture_is_a_frame_of_the_whole() {
+    let whole = greeting("Ana");
+    let spec = picture(&excerpt(&whole, 200, 300), 40);
+    let all = partition(&whole, &Partitioning::default()).video;
+    let ChunkSpec::Video(chunk) = &all
+        .iter()
+        .rfind(|chunk| chunk.decode_time <= 40 * 3000)
+        .expect("there")
+        .spec
+    else {
+        panic!("pictures")
+    };
+    assert_eq!(spec.frames, 1);
+    let contents = |spec: &VideoSpec| spec.layers.len();
+    assert_eq!(contents(&spec), contents(chunk));
 }

@@ -7,9 +7,29 @@ use crate::time::FrameRange;
 use crate::timeline::state::State;
 use crate::timeline::{Clip, Content, Drawing, Timeline};
 
-/// The chunk of these frames.
+/// The chunk of these frames of the whole.
 pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
     let profile = &timeline.video;
+    let (spec, shared) = spec(timeline, range);
+    let dynamic = shared < spec.layers.len();
+    let spec = ChunkSpec::Video(spec);
+    let ticks = u64::from(profile.rate.ticks_per_frame());
+    let start = range.start.saturating_sub(timeline.excerpt.first);
+    PlacedChunk {
+        key: spec.key(),
+        spec,
+        decode_time: u64::from(start) * ticks,
+        ticks: u64::from(range.len()) * ticks,
+        dynamic,
+        shared_layers: if dynamic { shared } else { 0 },
+    }
+}
+
+/// What these frames of the whole look like, and how many of its layers, from the
+/// lowest, are the same for every recipient.
+pub(super) fn spec(timeline: &Timeline, range: FrameRange) -> (VideoSpec, usize) {
+    let profile = &timeline.video;
+    let (layout, scale) = (timeline.layout(), timeline.scale());
     let mut layers = Vec::new();
     let mut background = Some(timeline.background);
     let mut dynamic = Vec::new();
@@ -19,7 +39,7 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
             continue;
         }
         let states: Vec<State> = (range.start..range.end)
-            .map(|frame| clip.state(frame, profile))
+            .map(|frame| scale.state(clip.state(frame, &layout)))
             .collect();
         if states.iter().all(|state| *state == State::HIDDEN) {
             continue;
@@ -47,36 +67,27 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
         .rev()
         .take_while(|dynamic| !**dynamic)
         .count();
-    let dynamic = shared < layers.len();
-    let spec = ChunkSpec::Video(VideoSpec {
+    let spec = VideoSpec {
         profile: profile.clone(),
         frames: range.len(),
         background,
         layers,
-    });
-    let ticks = u64::from(profile.rate.ticks_per_frame());
-    PlacedChunk {
-        key: spec.key(),
-        spec,
-        decode_time: u64::from(range.start) * ticks,
-        ticks: u64::from(range.len()) * ticks,
-        dynamic,
-        shared_layers: if dynamic { shared } else { 0 },
-    }
+    };
+    (spec, shared)
 }
 
 /// The mattes of `clip` that are on in some of these frames.
 fn mattes(clip: &Clip, timeline: &Timeline, range: FrameRange) -> Vec<Matte> {
-    let profile = &timeline.video;
+    let (layout, scale) = (timeline.layout(), timeline.scale());
     let matte = |matte: &Clip| {
-        let on = matte.frames(profile);
+        let on = matte.frames(&layout);
         if on.intersect(range).is_empty() {
             return None;
         }
         let states = (range.start..range.end)
             .map(|frame| {
                 let is_on = (on.start..on.end).contains(&frame);
-                is_on.then(|| matte.state(frame, profile))
+                is_on.then(|| scale.state(matte.state(frame, &layout)))
             })
             .collect();
         Some(Matte {

@@ -2,6 +2,7 @@
 //!
 //! [`schedule`] says when each clip is on, [`place`] what is seen and heard of it.
 
+mod excerpt;
 mod place;
 mod schedule;
 
@@ -13,9 +14,10 @@ use crate::template::asset::Source;
 use crate::template::edit::Edit;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::Markup;
+use crate::template::output::{Format, Output};
 use crate::template::richtext::RichText;
 use crate::time::Time;
-use crate::timeline::{FontUse, Timeline};
+use crate::timeline::{Excerpt, FontUse, Timeline};
 use place::Placer;
 
 /// How long a still or a text lasts whose length is `auto`.
@@ -117,16 +119,30 @@ pub fn bind(
         .map(|span| span.end())
         .max()
         .unwrap_or_default();
-    let frames = edit.video.rate.frame_at_or_after(end);
+    let Output {
+        video,
+        format,
+        mute,
+        canvas,
+        ..
+    } = &edit.output;
+    let frames = video.rate.frame_at_or_after(end);
+    let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+    let shown = excerpt::frames(&edit.output, frames, warnings)?;
     let mut placer = Placer {
         assets,
         fonts,
         is_dynamic,
         timeline: Timeline {
-            video: edit.video.clone(),
+            video: video.clone(),
             audio: None,
+            canvas: *canvas,
             background: edit.background,
-            frames: u32::try_from(frames).unwrap_or(u32::MAX),
+            frames: shown.len(),
+            excerpt: Excerpt {
+                first: shown.start,
+                of: frames,
+            },
             layers: Vec::new(),
             voices: Vec::new(),
         },
@@ -141,7 +157,18 @@ pub fn bind(
         placer.soundtrack(soundtrack, end)?;
     }
     let mut timeline = placer.timeline;
-    timeline.audio = (!timeline.voices.is_empty()).then(AudioProfile::default);
+    if *mute {
+        timeline.voices.clear();
+    }
+    let is_sound = *format == Format::Mp3;
+    if is_sound && timeline.voices.is_empty() {
+        warnings.push(Warning {
+            pointer: Pointer::from("/timeline"),
+            message: "nothing is heard in it: the mp3 is silent".into(),
+        });
+    }
+    let sounds = is_sound || !timeline.voices.is_empty();
+    timeline.audio = sounds.then(AudioProfile::default);
     Ok(timeline)
 }
 

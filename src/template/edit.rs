@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use crate::profile::VideoProfile;
 use crate::template::asset::{self, Asset, Fade, Source};
 use crate::template::clip::{self, Clip};
 use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Warning};
-use crate::template::output;
+use crate::template::output::{self, Output};
 use crate::timeline::Rgb;
 
 /// The most tracks.
@@ -23,8 +22,8 @@ pub const MAX_FONTS: usize = 50;
 /// goes without looking at its files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    /// Size, frame rate and quality.
-    pub video: VideoProfile,
+    /// What is made of it.
+    pub output: Output,
     /// The colour under everything.
     pub background: Rgb,
     /// The tracks, the top one first, each in the order of the Edit.
@@ -50,7 +49,7 @@ impl Edit {
     /// Reads a merged document. What is not known is warned about.
     pub fn read(document: &Value, warnings: &mut Vec<Warning>) -> Result<Self, EditError> {
         let root = Cursor::root(document).object()?;
-        let video = output::read(&root.need("output", "an output")?, warnings)?;
+        let output = output::read(&root.need("output", "an output")?, warnings)?;
         let timeline = root.need("timeline", "a timeline")?.object()?;
         let background = timeline
             .get("background")
@@ -60,14 +59,14 @@ impl Edit {
             .map(|cursor| soundtrack(&cursor, warnings))
             .transpose()?;
         let fonts = fonts(&timeline, warnings)?;
-        let tracks = tracks(&timeline, (video.width, video.height), warnings)?;
+        let tracks = tracks(&timeline, output.canvas, warnings)?;
         // `cache` asks whether to keep fetched assets: they are files here.
         timeline.ignore(&["cache"]);
         timeline.finish(warnings);
         root.ignore(&["merge", "loomcast"]);
         root.finish(warnings);
         Ok(Self {
-            video,
+            output,
             background,
             tracks,
             soundtrack,

@@ -7,6 +7,7 @@
 pub mod content;
 pub mod curve;
 pub mod motion;
+pub mod scale;
 pub mod state;
 pub mod transition;
 pub mod treatment;
@@ -18,6 +19,7 @@ use crate::profile::{AudioProfile, VideoProfile};
 use crate::time::{FrameRange, Time};
 use curve::Curve;
 use motion::Motion;
+use scale::Scale;
 use state::State;
 use treatment::{Treatment, Window};
 
@@ -28,10 +30,15 @@ pub struct Timeline {
     pub video: VideoProfile,
     /// How the sound is encoded; `None` for a silent video, which has no audio track.
     pub audio: Option<AudioProfile>,
+    /// The width and height in pixels of the frame in which layers are laid out: that
+    /// of the profile is made of it by scaling.
+    pub canvas: (u32, u32),
     /// The colour under all layers.
     pub background: Rgb,
     /// How many frames it has; at least one.
     pub frames: u32,
+    /// Which frames of the whole these are. Layers and voices have the times of the whole.
+    pub excerpt: Excerpt,
     /// The layers, the lowest first.
     pub layers: Vec<Clip>,
     /// What is heard.
@@ -42,6 +49,64 @@ impl Timeline {
     /// How long it lasts; exact.
     pub fn duration(&self) -> Time {
         self.video.rate.frame_start(i64::from(self.frames))
+    }
+
+    /// Its frames, counted as those of the whole.
+    pub const fn shown(&self) -> FrameRange {
+        FrameRange {
+            start: self.excerpt.first,
+            end: self.excerpt.first.saturating_add(self.frames),
+        }
+    }
+
+    /// The frame of the whole that is on at `time`; after its end the last.
+    pub fn frame_at(&self, time: Time) -> u32 {
+        let frame = self.video.rate.frame_at(time).max(0);
+        let frame = u32::try_from(frame).unwrap_or(u32::MAX);
+        frame.min(self.excerpt.of.saturating_sub(1))
+    }
+
+    /// The profile of the pictures as they are laid out.
+    pub fn layout(&self) -> VideoProfile {
+        let (width, height) = self.canvas;
+        VideoProfile {
+            width,
+            height,
+            ..self.video.clone()
+        }
+    }
+
+    /// From the layout to the pictures.
+    pub const fn scale(&self) -> Scale {
+        Scale::new(self.canvas, (self.video.width, self.video.height))
+    }
+
+    /// The same, encoded otherwise: at another size or rate factor, never at another
+    /// frame rate.
+    pub fn with_video(&self, video: VideoProfile) -> Self {
+        Self {
+            video,
+            ..self.clone()
+        }
+    }
+}
+
+/// A part of a timeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The first frame of the whole that is in it.
+    pub first: u32,
+    /// How many frames the whole has.
+    pub of: u32,
+}
+
+impl Excerpt {
+    /// All of a timeline of so many frames.
+    pub const fn whole(frames: u32) -> Self {
+        Self {
+            first: 0,
+            of: frames,
+        }
     }
 }
 
