@@ -13,7 +13,7 @@ use crate::app::{Engine, EngineConfig};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
-use crate::http::{AppState, Shelf, serve};
+use crate::http::{ApiKeys, AppState, Shelf, serve};
 use crate::publish::Publisher;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
@@ -51,6 +51,17 @@ pub(super) struct ServeArgs {
     )]
     admission: AdmissionKind,
 
+    /// A key that whoever asks for work must send in x-api-key; several by several options
+    /// [default: none is needed]
+    #[arg(
+        long = "api-key",
+        value_name = "KEY",
+        env = "LOOMCAST_API_KEYS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    api_keys: Vec<String>,
+
     #[command(flatten)]
     folders: FolderArgs,
 }
@@ -72,6 +83,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
     })?;
     let shelf = Shelf::load(&args.templates, &engine.planner)
         .map_err(|error| BadInput(error.to_string()))?;
+    let keys = ApiKeys::new(args.api_keys.iter().map(String::as_str));
+    let keys = keys.map_err(|error| BadInput(error.to_string()))?;
     let catalogue = Arc::new(Catalogue::open(&args.folders.data_dir.join("templates"))?);
     crate::media::load_elements();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -93,6 +106,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             publisher: publisher.clone(),
             shelf,
             catalogue,
+            keys,
         };
         let stopped = async move {
             stop_signal().await;

@@ -23,6 +23,10 @@ pub enum ApiError {
     NotFound(String),
     /// It is there, but not for this method.
     WrongMethod(String),
+    /// A key is needed, and none was sent.
+    Unauthorised(String),
+    /// The key is none that is known.
+    Forbidden(String),
     /// The request itself is wrong.
     BadRequest {
         /// JSON pointer of the field, where there is one.
@@ -78,6 +82,16 @@ impl ApiError {
             Self::WrongMethod(message) => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
+                json!({"message": message}),
+            ),
+            Self::Unauthorised(message) => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorised",
+                json!({"message": message}),
+            ),
+            Self::Forbidden(message) => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
                 json!({"message": message}),
             ),
             Self::BadRequest {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::http::cache_control::NO_STORE;
-use crate::http::{ApiError, AppState};
+use crate::http::{ApiError, AppState, edit_api};
 
 /// `GET /healthz`: the process answers.
 pub(super) async fn alive() -> &'static str {
@@ -68,11 +68,13 @@ pub(super) async fn stats(State(state): State<Arc<AppState>>) -> Response {
 }
 
 /// Everything else.
-pub(super) async fn nothing(uri: Uri) -> ApiError {
-    ApiError::NotFound(format!("nothing at {}", uri.path()))
+pub(super) async fn nothing(uri: Uri) -> Response {
+    let error = ApiError::NotFound(format!("nothing at {}", uri.path()));
+    edit_api::failure_at(uri.path(), error)
 }
 
 /// A method that its address does not have.
-pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
-    ApiError::WrongMethod(format!("{} does not take {method}", uri.path()))
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let error = ApiError::WrongMethod(format!("{} does not take {method}", uri.path()));
+    edit_api::failure_at(uri.path(), error)
 }

@@ -5,6 +5,7 @@ mod chunks;
 mod edit_api;
 mod error;
 mod health;
+mod keys;
 mod pieces;
 mod playlists;
 mod range;
@@ -14,6 +15,7 @@ mod templates;
 mod videos;
 
 pub use error::ApiError;
+pub use keys::{ApiKeys, KeysError};
 pub use router::{AppState, router};
 pub use templates::{Shelf, ShelfError};
 

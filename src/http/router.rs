@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, Method};
+use axum::middleware;
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
@@ -12,6 +13,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
+use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{chunks, edit_api, health, playlists, studio, templates, videos};
 use crate::publish::Publisher;
 
@@ -31,10 +33,13 @@ pub struct AppState {
     pub shelf: templates::Shelf,
     /// The templates that clients keep here.
     pub catalogue: Arc<Catalogue>,
+    /// Who may ask for work.
+    pub keys: ApiKeys,
 }
 
 /// The whole service.
 pub fn router(state: AppState) -> Router {
+    let state = Arc::new(state);
     // Media is compressed as it is; for the rest it is worth it.
     let text_only = SizeAbove::new(COMPRESS_FROM_BYTES)
         .and(NotForContentType::new("video/"))
@@ -53,12 +58,13 @@ pub fn router(state: AppState) -> Router {
         .allow_headers([
             HeaderName::from_static("content-type"),
             HeaderName::from_static("range"),
-            HeaderName::from_static("x-api-key"),
+            HeaderName::from_static(KEY_HEADER),
         ])
         .expose_headers([
             HeaderName::from_static("content-length"),
             HeaderName::from_static("content-range"),
             HeaderName::from_static("etag"),
+            HeaderName::from_static("retry-after"),
         ]);
     // What players ask for every few seconds goes through as little as can be.
     let media = Router::new()
@@ -81,7 +87,11 @@ pub fn router(state: AppState) -> Router {
         // Studio
         .route("/", get(studio::page))
         .route("/studio/{file}", get(studio::file))
-        .merge(edit_api::routes())
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            keys::guard,
+        ))
+        .merge(edit_api::routes(&state))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CompressionLayer::new().compress_when(text_only));
     media
@@ -89,5 +99,5 @@ pub fn router(state: AppState) -> Router {
         .fallback(health::nothing)
         .method_not_allowed_fallback(health::wrong_method)
         .layer(cors)
-        .with_state(Arc::new(state))
+        .with_state(state)
 }

@@ -63,7 +63,10 @@ impl Edit {
         // `cache` asks whether to keep fetched assets: they are files here.
         timeline.ignore(&["cache"]);
         timeline.finish(warnings);
-        root.ignore(&["merge", "loomcast"]);
+        // What is the service's to follow, or has no meaning on one's own machine.
+        root.ignore(&["merge", "loomcast", "callback", "disk", "instance"]);
+        // Names that editors give to whole Edits.
+        root.ignore(&["cache", "id", "alias"]);
         root.finish(warnings);
         Ok(Self {
             output,
@@ -193,6 +196,24 @@ mod tests {
             ["a.png", "m.flac"]
         );
         assert_eq!(warnings, [""; 0]);
+    }
+
+    #[test]
+    fn what_a_service_is_told_beside_the_video_is_no_mistake() {
+        let document = json!({
+            "timeline": {"tracks": one_clip(), "cache": true},
+            "output": {"format": "mp4", "resolution": "hd"},
+            "callback": "https://example.com/done",
+            "disk": "local",
+            "instance": "s1",
+            "cache": false,
+            "id": "a",
+            "alias": "b",
+            "merge": [],
+        });
+        let mut warnings = Vec::new();
+        Edit::read(&document, &mut warnings).expect("reads");
+        assert_eq!(warnings, []);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The API of clients of the Shotstack Edit API, as those clients use it.
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::server::{Answer, Server, small_edit};
 
@@ -166,6 +167,89 @@ fn what_is_wrong_is_said_in_the_envelope() {
         &post(&server, "/edit/v1/templates", &json!({"name": ""})),
         400,
     );
+    assert_eq!(refused["message"], refused["error"]["message"]);
     response(&server.get("/edit/v1/render/none"), 404);
     response(&server.get("/edit/v1/templates/none"), 404);
+    // Also where there is nothing at all.
+    for base in ["/edit/v1", "/stage"] {
+        response(&server.get(&format!("{base}/nothing")), 404);
+        response(&server.delete(&format!("{base}/render")), 405);
+    }
+    // The native API's errors stay its own.
+    assert_eq!(
+        server.get("/v1/nothing").json()["error"]["code"],
+        "not_found"
+    );
+}
+
+#[test]
+fn a_render_is_told_with_its_edit_as_given_or_with_its_fields_filled_in() {
+    let server = Server::start();
+    let edit = small_edit(3, "#ed1704");
+    let body = json!({"name": "greeting", "template": edit});
+    let made = response(&post(&server, "/edit/v1/templates", &body), 201);
+    let wish = json!({"id": made["id"], "merge": [{"find": "name", "replace": "Zoe"}]});
+    let queued = response(&post(&server, "/edit/v1/templates/render", &wish), 201);
+    let own = format!("/edit/v1/render/{}", queued["id"].as_str().expect("an id"));
+    let data = |query: &str| response(&server.get(&format!("{own}?{query}")), 200)["data"].clone();
+    let html = "/timeline/tracks/0/clips/0/asset/html";
+    let given = data("data=True&merged=False");
+    assert_eq!(given.pointer(html), edit.pointer(html));
+    assert_eq!(given["merge"], wish["merge"]);
+    let merged = data("merged=True&data=True");
+    assert_eq!(merged.pointer(html), Some(&json!("<p>Hello Zoe</p>")));
+    assert!(data("merged=true").is_null());
+}
+
+#[test]
+fn a_template_may_be_kept_before_it_says_anything() {
+    let server = Server::start();
+    let body = json!({"name": "empty"});
+    let made = response(&post(&server, "/edit/v1/templates", &body), 201);
+    let own = format!("/edit/v1/templates/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(response(&server.get(&own), 200)["template"], json!({}));
+    let refused = post(
+        &server,
+        "/edit/v1/templates/render",
+        &json!({"id": made["id"]}),
+    );
+    assert_eq!(response(&refused, 400)["error"]["field"], "/output");
+}
+
+#[test]
+fn where_there_are_keys_who_asks_for_work_has_one_of_them() {
+    let data = TempDir::with_prefix("loomcast-it-").expect("a temporary folder");
+    let options = ["--api-key", "first-key", "--api-key", "second-key"];
+    let server = Server::start_under(&[], data.path(), &options);
+    let edit = small_edit(3, "#ed1705");
+    let known = [("x-api-key", "second-key")];
+    let wrong = [("x-api-key", "second-kez")];
+    for base in ["/edit/v1", "/v1", "/stage"] {
+        let path = format!("{base}/render");
+        response(&post(&server, &path, &edit), 401);
+        response(&server.post_with(&path, &edit, &wrong), 403);
+        let queued = response(&server.post_with(&path, &edit, &known), 201);
+        let own = format!("{path}/{}", queued["id"].as_str().expect("an id"));
+        response(&server.get(&own), 401);
+        response(&server.get_with(&own, &wrong), 403);
+        response(&server.get_with(&own, &known), 200);
+    }
+    let wish = json!({"edit": edit});
+    for (headers, status) in [(&[][..], 401), (&wrong[..], 403), (&known[..], 201)] {
+        let answer = server.post_with("/v1/videos", &wish, headers);
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    let listed = server.get_with("/v1/videos", &known).json();
+    let own = listed["videos"][0]["urls"]["self"].as_str().expect("one");
+    assert_eq!(server.get("/v1/videos").status, 401);
+    assert_eq!(server.delete(own).status, 401);
+    // Players have no keys.
+    for path in [
+        own,
+        &format!("{own}/index.m3u8"),
+        "/v1/templates",
+        "/healthz",
+    ] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
 }

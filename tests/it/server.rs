@@ -113,6 +113,16 @@ impl Server {
         Answer::read(request.send(body), path)
     }
 
+    /// `POST path` with JSON and more headers
+    pub fn post_with(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.agent.post(self.url(path));
+        request = request.header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::read(request.send(body.to_string().as_bytes()), path)
+    }
+
     /// `PUT path` with JSON
     pub fn put(&self, path: &str, body: &[u8]) -> Answer {
         let request = self.agent.put(self.url(path));

@@ -3,8 +3,7 @@
 //!
 //! The same routes under `/edit/v1`, `/edit/stage`, `/v1` and `/stage`. Where one of
 //! them is also one of the native API, requests that carry an API key, as those of
-//! such clients do, are answered here. Keys are not checked: put a proxy in front
-//! that does.
+//! such clients do, are answered here.
 
 mod envelope;
 mod probe;
@@ -14,18 +13,25 @@ mod templates;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
-use crate::http::AppState;
+use crate::http::keys::KEY_HEADER;
 use crate::http::templates as native;
+use crate::http::{ApiError, AppState};
 
 /// Where the API is found.
 const BASES: [&str; 4] = ["/edit/v1", "/edit/stage", "/v1", "/stage"];
 
+/// What is answered below these is in the envelope, whatever it is.
+const OWN: [&str; 3] = ["/edit/", "/stage/", "/serve/"];
+
 /// All its routes.
-pub(super) fn routes() -> Router<Arc<AppState>> {
-    BASES.iter().fold(Router::new(), |router, base| {
+pub(super) fn routes(state: &Arc<AppState>) -> Router<Arc<AppState>> {
+    let routes = BASES.iter().fold(Router::new(), |router, base| {
         let at = |path: &str| format!("{base}{path}");
         let one = get(templates::show)
             .put(templates::replace)
@@ -50,10 +56,33 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
                 post(renders::create_from_template),
             )
             .route(&at("/probe/{url}"), get(probe::show))
-    })
+    });
+    routes.route_layer(middleware::from_fn_with_state(Arc::clone(state), guard))
+}
+
+/// Turns away who needs a key and has none: everybody, if there are keys at all,
+/// but who asks for what is the native API's.
+async fn guard(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let native = request.uri().path().starts_with("/v1/templates")
+        && matches!(*request.method(), Method::GET | Method::HEAD)
+        && !has_key(headers);
+    match state.keys.admit(headers) {
+        Err(error) if !native => envelope::Failure::from(error).into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+/// The answer to what went wrong at `path`, as whoever asks there understands it.
+pub(super) fn failure_at(path: &str, error: ApiError) -> Response {
+    if OWN.iter().any(|base| path.starts_with(base)) {
+        envelope::Failure::from(error).into_response()
+    } else {
+        error.into_response()
+    }
 }
 
 /// Whether a client of this API asks.
 fn has_key(headers: &HeaderMap) -> bool {
-    headers.contains_key("x-api-key")
+    headers.contains_key(KEY_HEADER)
 }

@@ -17,7 +17,7 @@ use crate::http::videos::{Wish, find, parse, publish};
 use crate::http::{ApiError, AppState};
 use crate::partition::Partitioning;
 use crate::publish::{RenderMode, Video, VideoStatus};
-use crate::template::merge::Data;
+use crate::template::merge::{Data, merge};
 
 /// `POST /render`: an Edit
 pub(super) async fn create(
@@ -27,7 +27,7 @@ pub(super) async fn create(
     let received = Instant::now();
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let edit: Value = parse(&body)?;
-    queued(&state, edit, Data::new(), received).await
+    queued(&state, edit, received).await
 }
 
 #[derive(Deserialize)]
@@ -51,21 +51,39 @@ pub(super) async fn create_from_template(
     let received = Instant::now();
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let FromTemplate { id, merge } = parse(&body)?;
-    let stored = super::templates::get(&state, id).await?;
-    let fields = merge.into_iter().map(|field| (field.find, field.replace));
-    queued(&state, stored.template, fields.collect(), received).await
+    let mut edit = super::templates::get(&state, id).await?.template;
+    fill_in(&mut edit, merge);
+    queued(&state, edit, received).await
 }
 
-async fn queued(
-    state: &AppState,
-    edit: Value,
-    data: Data,
-    received: Instant,
-) -> Result<Response, Failure> {
+/// Puts these values in the place of the template's own, where it has some: so the
+/// Edit says all there is to say of the video.
+fn fill_in(edit: &mut Value, merge: Vec<MergeField>) {
+    if merge.is_empty() {
+        return;
+    }
+    let Some(members) = edit.as_object_mut() else {
+        return;
+    };
+    let fields = members.entry("merge").or_insert_with(|| json!([]));
+    // What is no array is found wrong when the Edit is read.
+    let Some(fields) = fields.as_array_mut() else {
+        return;
+    };
+    for MergeField { find, replace } in merge {
+        let own = fields.iter_mut().find(|field| field["find"] == *find);
+        match own {
+            Some(own) => own["replace"] = replace,
+            None => fields.push(json!({"find": find, "replace": replace})),
+        }
+    }
+}
+
+async fn queued(state: &AppState, edit: Value, received: Instant) -> Result<Response, Failure> {
     let wish = Wish {
         template: None,
         edit,
-        data,
+        data: Data::new(),
         partitioning: Partitioning::default(),
         mode: RenderMode::Ahead,
         received,
@@ -85,13 +103,23 @@ pub(super) async fn show(
     let video = find(&state, &id)?;
     let mut response = report(&video, &headers);
     // Some clients cannot read it, so it is left out unless it is asked for.
-    if asks_for(&query.unwrap_or_default(), "data")
+    let query = query.unwrap_or_default();
+    if asks_for(&query, "data")
         && let Some(edit) = &video.edit
     {
-        let edit: Value = serde_json::from_slice(edit).unwrap_or_default();
-        response["data"] = edit;
+        response["data"] = told(edit, asks_for(&query, "merged"))?;
     }
     Ok(done(StatusCode::OK, "OK", response))
+}
+
+/// The Edit as it was given, or with its merge fields filled in.
+fn told(edit: &[u8], merged: bool) -> Result<Value, ApiError> {
+    let edit = serde_json::from_slice(edit);
+    let edit: Value = edit.map_err(|error| ApiError::Internal(error.to_string()))?;
+    if !merged {
+        return Ok(edit);
+    }
+    Ok(merge(edit, &Data::new()).map_err(ApiError::Edit)?.document)
 }
 
 /// Whether `name` is set to true, however that is spelt.
@@ -164,6 +192,39 @@ mod tests {
         ] {
             assert_eq!(asks_for(query, "data"), expected, "{query}");
         }
+    }
+
+    #[test]
+    fn a_templates_merge_fields_take_the_values_given_and_more_may_be_added() {
+        let check = |template: Value, expected: Value| {
+            let mut edit = template;
+            let field = |find: &str, replace: Value| MergeField {
+                find: find.into(),
+                replace,
+            };
+            fill_in(
+                &mut edit,
+                vec![field("a", json!(2)), field("b", json!("x"))],
+            );
+            assert_eq!(edit, expected);
+        };
+        let both = json!([{"find": "a", "replace": 2}, {"find": "b", "replace": "x"}]);
+        let own = json!({"merge": [{"find": "a", "replace": 1}]});
+        check(own, json!({"merge": both}));
+        check(json!({}), json!({"merge": both}));
+        // Not mended here.
+        check(json!({"merge": 1}), json!({"merge": 1}));
+        check(json!([]), json!([]));
+    }
+
+    #[test]
+    fn an_edit_is_told_as_given_or_with_its_fields_filled_in() {
+        let edit = json!({"timeline": "{{ a }}", "merge": [{"find": "a", "replace": 3}]});
+        let bytes = edit.to_string();
+        assert_eq!(told(bytes.as_bytes(), false).expect("reads"), edit);
+        let merged = told(bytes.as_bytes(), true).expect("merges");
+        assert_eq!(merged["timeline"], 3);
+        assert_eq!(merged["merge"], edit["merge"]);
     }
 
     #[test]

@@ -22,7 +22,13 @@ use crate::http::{ApiError, AppState};
 #[derive(Deserialize)]
 struct Named {
     name: String,
+    /// One that is left out is kept empty: an editor fills it in later.
+    #[serde(default = "nothing_yet")]
     template: Value,
+}
+
+fn nothing_yet() -> Value {
+    json!({})
 }
 
 fn read(body: Result<Bytes, BytesRejection>) -> Result<Named, ApiError> {

@@ -1,0 +1,151 @@
+//! Who may ask for work: requests that make, change or list something carry a key, if
+//! the server was given any.
+//!
+//! Players carry none. What they ask for has an address that nobody can guess, and
+//! stays open.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use thiserror::Error;
+
+use crate::http::{ApiError, AppState};
+
+/// The header that keys come in.
+pub const KEY_HEADER: &str = "x-api-key";
+
+/// The most keys.
+pub const MAX_KEYS: usize = 1000;
+
+/// The shortest key, in bytes: one that is shorter is soon guessed.
+pub const MIN_KEY_BYTES: usize = 8;
+
+/// Keys that cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum KeysError {
+    /// One of them is too short.
+    #[error("an API key of {0} bytes is not allowed: expected at least {MIN_KEY_BYTES}")]
+    Short(usize),
+    /// There are too many.
+    #[error("{0} API keys are not allowed: expected at most {MAX_KEYS}")]
+    Many(usize),
+}
+
+/// The keys that are known. With none, nobody needs one.
+#[derive(Clone, Debug, Default)]
+pub struct ApiKeys {
+    digests: Vec<blake3::Hash>,
+}
+
+impl ApiKeys {
+    /// These keys; white space around them does not count, and empty ones are none.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<Self, KeysError> {
+        let keys = keys
+            .into_iter()
+            .map(str::trim)
+            .filter(|key| !key.is_empty());
+        let mut digests = Vec::new();
+        for key in keys {
+            if key.len() < MIN_KEY_BYTES {
+                return Err(KeysError::Short(key.len()));
+            }
+            digests.push(blake3::hash(key.as_bytes()));
+        }
+        match digests.len() {
+            count if count > MAX_KEYS => Err(KeysError::Many(count)),
+            _ => Ok(Self { digests }),
+        }
+    }
+
+    /// Whether whoever sends these headers may ask for work.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if self.digests.is_empty() {
+            return Ok(());
+        }
+        let Some(key) = headers.get(KEY_HEADER) else {
+            let message = format!("a key is needed, in the header {KEY_HEADER}");
+            return Err(ApiError::Unauthorised(message));
+        };
+        // How long looking takes tells nothing: these are compared in constant time,
+        // and all of them are.
+        let asked = blake3::hash(key.as_bytes());
+        let known = self.digests.iter().filter(|known| **known == asked).count();
+        if known == 0 {
+            let message = format!("the key in {KEY_HEADER} is none that is known here");
+            return Err(ApiError::Forbidden(message));
+        }
+        Ok(())
+    }
+}
+
+/// Turns away, in front of the native API, who needs a key and has none.
+pub(super) async fn guard(
+    State(state): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let needed = is_work(request.method(), request.uri().path());
+    match state.keys.admit(request.headers()) {
+        Err(error) if needed => error.into_response(),
+        _ => next.run(request).await,
+    }
+}
+
+/// Whether this makes, changes or lists something.
+fn is_work(method: &Method, path: &str) -> bool {
+    let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    // Whoever knows a video's address may see it; the list tells all addresses.
+    !looks || path == "/v1/videos"
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn with(key: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(KEY_HEADER, HeaderValue::from_static(key));
+        headers
+    }
+
+    #[test]
+    fn a_key_is_needed_and_must_be_known_if_there_are_any() {
+        let keys = ApiKeys::new([" first-key ", "", "second-key"]).unwrap();
+        for key in ["first-key", "second-key"] {
+            assert!(keys.admit(&with(key)).is_ok(), "{key}");
+        }
+        for key in ["first-ke", "first-key2", "", "First-key"] {
+            let refused = keys.admit(&with(key));
+            assert!(matches!(refused, Err(ApiError::Forbidden(_))), "{key}");
+        }
+        let none = keys.admit(&HeaderMap::new());
+        assert!(matches!(none, Err(ApiError::Unauthorised(_))));
+        let open = ApiKeys::new([""]).unwrap();
+        assert!(open.admit(&HeaderMap::new()).is_ok());
+        assert!(open.admit(&with("any")).is_ok());
+    }
+
+    #[test]
+    fn keys_that_are_soon_guessed_are_refused() {
+        assert_eq!(ApiKeys::new(["short"]).err(), Some(KeysError::Short(5)));
+    }
+
+    #[test]
+    fn looking_at_one_video_is_no_work() {
+        for (method, path, expected) in [
+            (Method::GET, "/v1/videos/x/live.m3u8", false),
+            (Method::GET, "/v1/videos", true),
+            (Method::HEAD, "/c/x/0.m4s", false),
+            (Method::POST, "/v1/videos", true),
+            (Method::DELETE, "/v1/videos/x", true),
+            (Method::GET, "/", false),
+        ] {
+            assert_eq!(is_work(&method, path), expected, "{method} {path}");
+        }
+    }
+}
