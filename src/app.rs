@@ -11,7 +11,7 @@ use crate::cache::{CacheConfig, FragmentCache};
 use crate::delivery::{Delivery, Planner};
 use crate::media::{AssetLibrary, PcmStore};
 use crate::policy::PolicyKind;
-use crate::raster::{FontCatalogue, Rasteriser, probe_picture};
+use crate::raster::{FontCatalogue, Rasteriser, probe_lottie, probe_picture};
 use crate::render::{RenderPool, Renderer};
 use crate::store::{AdmissionKind, ChunkStore, RecoveryReport, StoreConfig};
 
@@ -99,8 +99,10 @@ pub fn planner(assets: &Path, more: &[PathBuf]) -> Result<Planner> {
     let fonts = Arc::new(fonts);
     let mut roots = more.to_vec();
     roots.push(assets.to_owned());
-    let probe_still =
-        |path: &Path| probe_picture(path).map(|kind| kind.map_err(|error| error.to_string()));
+    let probe_still = |path: &Path| {
+        let picture = probe_picture(path).map(|kind| kind.map_err(|error| error.to_string()));
+        picture.or_else(|| probe_lottie(path))
+    };
     let library = AssetLibrary::new(roots, probe_still);
     let rasteriser = Arc::new(Rasteriser::new(Arc::clone(&fonts)));
     Ok(Planner::new(library, fonts, rasteriser))

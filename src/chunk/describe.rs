@@ -183,6 +183,22 @@ fn drawn(art: &Art) -> Vec<(&'static str, String)> {
                 ("fonts", fonts.join(", ")),
             ]
         }
+        Art::Svg(svg) => vec![
+            ("shapes", svg.markup.clone()),
+            ("box", format!("{}x{}", svg.width, svg.height)),
+        ],
+        Art::Lottie(lottie) => {
+            let factor = f64::from(lottie.speed.ten_thousandths()) / 10_000.0;
+            let repeats = lottie
+                .cycle
+                .map_or("no".into(), |cycle| format!("every {cycle}"));
+            vec![
+                ("file", lottie.asset.short()),
+                ("box", format!("{}x{}", lottie.width, lottie.height)),
+                ("speed", factor.to_string()),
+                ("repeats", repeats),
+            ]
+        }
     }
 }
 

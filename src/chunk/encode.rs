@@ -14,14 +14,14 @@ use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::time::{FrameRate, Time};
 use crate::timeline::state::{State, Turn, Wipe};
 use crate::timeline::treatment::{ChromaKey, Filter, Treatment, Window};
-use crate::timeline::{Art, FontUse, Markup};
+use crate::timeline::{Art, FontUse, Lottie, Markup, Svg};
 
 /// The version of this encoding and of the renderer's pictures and sound.
 pub const FORMAT_VERSION: u32 = 2;
 
 /// What encodes the chunks and draws the text. In the key, because another
 /// version may give other bytes.
-pub const RENDERER: &str = "x264enc veryfast asm=ssse3, slices without vbv/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1";
+pub const RENDERER: &str = "x264enc veryfast asm=ssse3, slices without vbv/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1; resvg 0.49.0; rasterlottie 0.3.0";
 
 impl ChunkSpec {
     /// The chunk's identity.
@@ -141,6 +141,14 @@ impl LayerContent {
                     Art::Markup(markup) => {
                         out.tag(b'm');
                         out.markup(markup);
+                    }
+                    Art::Svg(svg) => {
+                        out.tag(b'g');
+                        out.svg(svg);
+                    }
+                    Art::Lottie(lottie) => {
+                        out.tag(b'l');
+                        out.lottie(lottie);
                     }
                 }
                 out.time(moment.from);
@@ -303,6 +311,32 @@ impl Encoder {
                 Filter::Negative => b'n',
             });
         });
+    }
+
+    fn svg(&mut self, svg: &Svg) {
+        let Svg {
+            markup,
+            width,
+            height,
+        } = svg;
+        self.text(markup);
+        self.number((*width).into());
+        self.number((*height).into());
+    }
+
+    fn lottie(&mut self, lottie: &Lottie) {
+        let Lottie {
+            asset,
+            width,
+            height,
+            speed,
+            cycle,
+        } = lottie;
+        self.digest(asset);
+        self.number((*width).into());
+        self.number((*height).into());
+        self.number(speed.ten_thousandths().into());
+        self.option(cycle.as_ref(), |out, cycle| out.time(*cycle));
     }
 
     fn markup(&mut self, markup: &Markup) {
@@ -512,6 +546,49 @@ mod tests {
         let mut relabelled = video();
         relabelled.layers[0].label = "another name".into();
         assert_eq!(key(&video()), key(&relabelled));
+    }
+
+    #[test]
+    fn every_field_of_a_drawing_changes_the_key() {
+        let key = |art: &Art| {
+            let mut spec = video();
+            spec.layers[0].content = LayerContent::Drawn {
+                art: art.clone(),
+                moment: Moment::default(),
+            };
+            ChunkSpec::Video(spec).key()
+        };
+        let svg = |markup: &str, width, height| {
+            Art::Svg(Svg {
+                markup: markup.into(),
+                width,
+                height,
+            })
+        };
+        let lottie = |asset: &[u8], width, height, speed, cycle| {
+            Art::Lottie(Lottie {
+                asset: Digest::of(asset),
+                width,
+                height,
+                speed: Speed::new(speed),
+                cycle,
+            })
+        };
+        let second = Some(Time::from_seconds(1));
+        let arts = [
+            svg("<svg/>", 10, 20),
+            svg("<svg />", 10, 20),
+            svg("<svg/>", 11, 20),
+            svg("<svg/>", 10, 21),
+            lottie(b"a", 10, 20, 1.0, None),
+            lottie(b"b", 10, 20, 1.0, None),
+            lottie(b"a", 11, 20, 1.0, None),
+            lottie(b"a", 10, 21, 1.0, None),
+            lottie(b"a", 10, 20, 1.1, None),
+            lottie(b"a", 10, 20, 1.0, second),
+        ];
+        let keys: std::collections::HashSet<_> = arts.iter().map(key).collect();
+        assert_eq!(keys.len(), arts.len());
     }
 
     #[test]

@@ -75,6 +75,17 @@ pub enum LayerContent {
     },
 }
 
+impl LayerContent {
+    /// The own time of what is drawn here and does not stand still from the chunk's
+    /// first frame on.
+    pub fn moves(&self) -> Option<Moment> {
+        match self {
+            Self::Drawn { moment, .. } => Some(*moment).filter(|moment| moment.from < moment.until),
+            _ => None,
+        }
+    }
+}
+
 /// The own time of a picture that is drawn here. Normal form: `from` is no later
 /// than `until`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

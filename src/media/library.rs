@@ -16,7 +16,8 @@ use crate::time::Time;
 /// The most files remembered; past it all are forgotten and looked at anew.
 const MAX_REMEMBERED: usize = 100_000;
 
-/// Tells what a file that no media library reads holds: a still picture.
+/// Tells what a file that no media library reads holds: a still picture, or an
+/// animation of shapes.
 pub type StillProbe = fn(&Path) -> Option<Result<AssetKind, String>>;
 
 /// Why a file cannot be used.

@@ -106,7 +106,7 @@ fn content(clip: &Clip, timeline: &Timeline, range: FrameRange) -> LayerContent 
         Content::Still { asset, .. } => LayerContent::Still { asset: *asset },
         Content::Drawn(Drawing { art, settles }) => LayerContent::Drawn {
             art: art.clone(),
-            moment: Moment::new(local, *settles),
+            moment: Moment::new(art.same_as(local), *settles),
         },
         Content::Footage(footage) => LayerContent::Footage {
             asset: footage.asset,

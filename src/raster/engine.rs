@@ -117,6 +117,9 @@ pub enum RasterError {
         /// What the rasteriser says.
         reason: String,
     },
+    /// The file it is in cannot be had.
+    #[error("its file: expected {0}")]
+    File(String),
     /// The rasteriser gave up.
     #[error("cannot be drawn: {0}")]
     Draw(String),
@@ -176,14 +179,7 @@ impl Rasteriser {
 
     /// Draws `request` on a transparent ground.
     pub fn render(&self, request: &RasterRequest) -> Result<Sprite, RasterError> {
-        let &RasterRequest { width, height, .. } = request;
-        let sides = 1..=MAX_SIDE;
-        if !sides.contains(&width)
-            || !sides.contains(&height)
-            || u64::from(width) * u64::from(height) > MAX_PIXELS
-        {
-            return Err(RasterError::Size { width, height });
-        }
+        check_size(request.width, request.height)?;
         let bytes = request.html.len() + request.css.len();
         if bytes > MAX_MARKUP_BYTES {
             return Err(RasterError::TooLong { bytes });
@@ -264,6 +260,16 @@ impl Rasteriser {
             families: FontFamily::from_names(families),
         })
     }
+}
+
+/// Whether a sprite may have this size.
+pub(super) fn check_size(width: u32, height: u32) -> Result<(), RasterError> {
+    let sides = 1..=MAX_SIDE;
+    let fits = sides.contains(&width)
+        && sides.contains(&height)
+        && u64::from(width) * u64::from(height) <= MAX_PIXELS;
+    fits.then_some(())
+        .ok_or(RasterError::Size { width, height })
 }
 
 fn draw(request: &RasterRequest, set: &FontSet) -> Result<Sprite, RasterError> {

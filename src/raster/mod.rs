@@ -5,15 +5,20 @@
 //! unless it is named. What does not belong here: where a sprite stands in the
 //! frame, and when (`render`).
 
+pub mod art;
 pub mod engine;
 pub mod face;
 pub mod fonts;
+pub mod lottie;
 pub mod picture;
 pub mod sprite;
+pub mod svg;
 pub mod visible;
 
+pub use self::art::draw;
 pub use self::engine::{RASTERISER_VERSION, RasterError, RasterRequest, Rasteriser};
 pub use self::face::FontError;
 pub use self::fonts::{FontCatalogue, FontRequest, FontSelection, SYSTEM_FONTS};
+pub use self::lottie::probe_lottie;
 pub use self::picture::{PictureError, decode_picture, probe_picture, read_picture};
 pub use self::sprite::Sprite;

@@ -9,10 +9,9 @@ use crate::digest::Digest;
 use crate::media::{Frame, VideoDecoder};
 use crate::render::blend::{Placed, black};
 use crate::render::picture::{Picture, ycbcr};
-use crate::render::pictures::Text;
+use crate::render::pictures::Drawn;
 use crate::render::{RenderError, Renderer};
 use crate::time::Time;
-use crate::timeline::Art;
 use crate::timeline::state::{OPAQUE, State};
 
 /// A chunk being drawn. Layers are prepared when they are first needed: a
@@ -37,7 +36,9 @@ enum Source {
         decoder: Box<VideoDecoder>,
     },
     Still(Arc<Picture>),
-    Text(Option<Text>),
+    Drawn(Option<Drawn>),
+    /// Drawn anew in each frame.
+    Moving,
 }
 
 impl Source {
@@ -46,7 +47,7 @@ impl Source {
         match self {
             Self::Footage { .. } => true,
             Self::Still(picture) => picture.is_opaque(),
-            Self::Text(_) => false,
+            Self::Drawn(_) | Self::Moving => false,
         }
     }
 }
@@ -129,6 +130,15 @@ impl<'a> Composer<'a> {
             Placed::footage(&footage, &state, size).draw(frame, state.opacity);
             return Ok(());
         }
+        if let Some(moment) = self.spec.layers[layer].content.moves() {
+            let later = self.spec.profile.rate.frame_start(i64::from(index));
+            let drawn = drawn(self.renderer, &self.spec.layers[layer], moment.at(later))?;
+            if let Some(drawn) = drawn {
+                Placed::picture(&drawn.picture, &drawn.ink(&state), size)
+                    .draw(frame, state.opacity);
+            }
+            return Ok(());
+        }
         let prepared = self.prepared(layer)?;
         if let Some(placed) = &prepared.placed {
             placed.draw(frame, state.opacity);
@@ -136,8 +146,8 @@ impl<'a> Composer<'a> {
         }
         let placed = match &prepared.source {
             Source::Still(picture) => Placed::picture(picture, &state, size),
-            Source::Text(Some(text)) => Placed::picture(&text.picture, &text.ink(&state), size),
-            Source::Text(None) | Source::Footage { .. } => return Ok(()),
+            Source::Drawn(Some(drawn)) => Placed::picture(&drawn.picture, &drawn.ink(&state), size),
+            Source::Drawn(None) | Source::Moving | Source::Footage { .. } => return Ok(()),
         };
         placed.draw(frame, state.opacity);
         // Fades move nothing: what stands where it stood is not resampled again.
@@ -230,15 +240,24 @@ fn prepare(renderer: &Renderer, layer: &Layer) -> Result<Source, RenderError> {
                 .map(Source::Still)
                 .map_err(|error| RenderError::draw(&layer.label, &error))
         }
-        LayerContent::Drawn {
-            art: Art::Markup(markup),
-            ..
-        } => {
-            let text = renderer.pictures.text(markup);
-            text.map(Source::Text)
-                .map_err(|error| RenderError::draw(&layer.label, &error))
-        }
+        LayerContent::Drawn { moment, .. } => match layer.content.moves() {
+            Some(_) => Ok(Source::Moving),
+            None => drawn(renderer, layer, moment.from).map(Source::Drawn),
+        },
     }
+}
+
+/// What a drawn layer shows at `time` of its own.
+fn drawn(renderer: &Renderer, layer: &Layer, time: Time) -> Result<Option<Drawn>, RenderError> {
+    let LayerContent::Drawn { art, .. } = &layer.content else {
+        return Ok(None);
+    };
+    let locate = |asset: &Digest| {
+        let path = renderer.library.locate(asset);
+        path.map_err(|error| error.to_string())
+    };
+    let drawn = renderer.pictures.drawn(art, time, &locate);
+    drawn.map_err(|error| RenderError::draw(&layer.label, &error))
 }
 
 /// Whether it has the same rectangle in all frames in which it is seen.
@@ -259,7 +278,7 @@ fn stands_still(path: &Path) -> bool {
     }
 }
 
-impl Text {
+impl Drawn {
     /// Where the ink stands when `state` is where the whole box does.
     fn ink(&self, state: &State) -> State {
         let part = |length: i32, share: u32, whole: u32| {

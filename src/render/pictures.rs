@@ -1,21 +1,21 @@
-//! Decoded pictures and rasterised texts, kept for the chunks to come.
+//! Decoded pictures and what was drawn, kept for the chunks to come.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::digest::Digest;
-use crate::raster::{PictureError, RasterError, RasterRequest, Rasteriser, read_picture};
+use crate::raster::{self, PictureError, RasterError, Rasteriser, read_picture};
 use crate::render::picture::Picture;
 use crate::time::Time;
-use crate::timeline::Markup;
+use crate::timeline::Art;
 
 /// Memory for pictures that no chunk is drawing just now.
 const BUDGET_BYTES: usize = 256 << 20;
 
-/// A text and where its ink stands in its box: empty margins are not drawn.
+/// A drawing and where its ink stands in its box: empty margins are not drawn.
 #[derive(Clone)]
-pub(super) struct Text {
+pub(super) struct Drawn {
     pub picture: Arc<Picture>,
     /// Left and top of the ink, and the size of the box, in pixels.
     pub offset: (u32, u32),
@@ -30,7 +30,7 @@ pub(super) struct Pictures {
 #[derive(Default)]
 struct Kept {
     stills: HashMap<Digest, Entry<Arc<Picture>>>,
-    texts: HashMap<Markup, Entry<Option<Text>>>,
+    drawn: HashMap<(Art, Time), Entry<Option<Drawn>>>,
     bytes: usize,
     clock: u64,
 }
@@ -76,49 +76,44 @@ impl Pictures {
         Ok(picture)
     }
 
-    /// The text that `markup` draws; `None` when it has no ink.
-    pub fn text(&self, markup: &Markup) -> Result<Option<Text>, RasterError> {
+    /// What `art` shows at `time` of its own; `None` when it has no ink. `locate`
+    /// knows where the file of a digest is.
+    pub fn drawn(
+        &self,
+        art: &Art,
+        time: Time,
+        locate: &dyn Fn(&Digest) -> Result<PathBuf, String>,
+    ) -> Result<Option<Drawn>, RasterError> {
+        let key = (art.clone(), time);
         let mut kept = self.kept();
         let now = kept.tick();
-        if let Some(entry) = kept.texts.get_mut(markup) {
+        if let Some(entry) = kept.drawn.get_mut(&key) {
             entry.used = now;
             return Ok(entry.value.clone());
         }
         drop(kept);
-        let sprite = self.rasteriser.render(&RasterRequest {
-            html: markup.html.clone(),
-            css: markup.css.clone(),
-            width: markup.width,
-            height: markup.height,
-            fonts: markup.fonts.clone(),
-            time: Time::ZERO,
-        })?;
-        let text = sprite.ink().is_some().then(|| {
+        let sprite = raster::draw(&self.rasteriser, art, time, locate)?;
+        let drawn = sprite.ink().is_some().then(|| {
             let (x, y, ink) = sprite.trim();
             let picture =
                 Picture::from_rgba(ink.width() as usize, ink.height() as usize, ink.rgba());
-            Text {
+            Drawn {
                 picture: Arc::new(picture),
                 offset: (x, y),
-                size: (markup.width, markup.height),
+                size: art.size(),
             }
         });
-        let bytes = text.as_ref().map_or(0, |text| text.picture.bytes())
-            + markup.html.len()
-            + markup.css.len();
+        let bytes = drawn.as_ref().map_or(0, |drawn| drawn.picture.bytes()) + length(art);
         let entry = Entry {
-            value: text.clone(),
+            value: drawn.clone(),
             bytes,
             used: now,
         };
         let mut kept = self.kept();
         kept.bytes += entry.bytes;
-        kept.bytes -= kept
-            .texts
-            .insert(markup.clone(), entry)
-            .map_or(0, |old| old.bytes);
+        kept.bytes -= kept.drawn.insert(key, entry).map_or(0, |old| old.bytes);
         kept.trim();
-        Ok(text)
+        Ok(drawn)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -141,18 +136,18 @@ impl Kept {
                 .iter()
                 .min_by_key(|(_, entry)| entry.used)
                 .map(|(key, entry)| (*key, entry.used));
-            let text = self
-                .texts
+            let drawn = self
+                .drawn
                 .iter()
                 .min_by_key(|(_, entry)| entry.used)
                 .map(|(key, entry)| (key.clone(), entry.used));
-            let freed = match (still, text) {
-                (Some((key, used)), text)
-                    if text.as_ref().is_none_or(|(_, other)| used <= *other) =>
+            let freed = match (still, drawn) {
+                (Some((key, used)), drawn)
+                    if drawn.as_ref().is_none_or(|(_, other)| used <= *other) =>
                 {
                     self.stills.remove(&key).map(|entry| entry.bytes)
                 }
-                (_, Some((key, _))) => self.texts.remove(&key).map(|entry| entry.bytes),
+                (_, Some((key, _))) => self.drawn.remove(&key).map(|entry| entry.bytes),
                 _ => None,
             };
             match freed {
@@ -161,4 +156,14 @@ impl Kept {
             }
         }
     }
+}
+
+/// About how many bytes a drawing's description takes.
+fn length(art: &Art) -> usize {
+    let text = match art {
+        Art::Markup(markup) => markup.html.len() + markup.css.len(),
+        Art::Svg(svg) => svg.markup.len(),
+        Art::Lottie(_) => 0,
+    };
+    text + size_of::<Art>()
 }

@@ -4,10 +4,12 @@ use std::path::{Component, Path};
 
 use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Pointer, Warning};
+use crate::template::lottie::LottieAsset;
 use crate::template::markup::{HtmlAsset, HtmlBox, Markup};
 use crate::template::richtext::read::unknown_fields;
 use crate::template::richtext::{FieldError, RichText, RichTextAsset, TextAsset};
-use crate::template::{edit, tween};
+use crate::template::vector::Vector;
+use crate::template::{edit, generated, lottie, shape, svg, tween};
 use crate::time::Time;
 use crate::timeline::Speed;
 use crate::timeline::curve::Curve;
@@ -28,6 +30,10 @@ pub enum Asset {
     Text(Box<RichText>, Markup),
     /// A card designed in HTML and CSS.
     Card(Markup),
+    /// A shape, or a drawing given as SVG.
+    Vector(Vector),
+    /// An animation of shapes.
+    Lottie(LottieAsset),
 }
 
 /// `video`
@@ -89,8 +95,9 @@ impl Asset {
             Self::Video(VideoAsset { src, .. })
             | Self::Image(ImageAsset { src, .. })
             | Self::Audio(AudioAsset { src, .. })
-            | Self::Luma(LumaAsset { src, .. }) => Some(src),
-            Self::Text(..) | Self::Card(_) => None,
+            | Self::Luma(LumaAsset { src, .. })
+            | Self::Lottie(LottieAsset { src, .. }) => Some(src),
+            Self::Text(..) | Self::Card(_) | Self::Vector(_) => None,
         }
     }
 }
@@ -165,7 +172,7 @@ impl Fade {
 }
 
 /// The kinds of asset of the Edit format that this version renders.
-const KINDS: &str = "video, image, audio, luma, html, rich-text or text";
+const KINDS: &str = "video, image, audio, luma, html, rich-text, text, shape, svg or lottie";
 
 /// The largest `threshold` and `halo` of a chroma key.
 const MAX_KEY_DISTANCE: f64 = 250.0;
@@ -187,6 +194,10 @@ pub(super) fn read(
 ) -> Result<Asset, EditError> {
     let object = cursor.object()?;
     let kind = object.need("type", KINDS)?;
+    generated::refuse_kind(&kind)?;
+    if matches!(kind.value.as_str(), Some("video" | "image" | "audio")) {
+        generated::refuse_prompt(&object)?;
+    }
     let asset = match kind.value.as_str() {
         Some("video") => Asset::Video(VideoAsset {
             src: source(&object)?,
@@ -212,6 +223,9 @@ pub(super) fn read(
             src: source(&object)?,
             trim: trim(&object)?,
         }),
+        Some("shape") => Asset::Vector(shape::read(&object, frame, warnings)?),
+        Some("svg") => Asset::Vector(svg::read(&object, warnings)?),
+        Some("lottie") => Asset::Lottie(lottie::read(&object)?),
         Some(kind @ ("rich-text" | "text" | "html")) => {
             let at = |error: FieldError| {
                 EditError::new(
@@ -362,10 +376,10 @@ mod tests {
 
     #[test]
     fn a_kind_that_is_not_known_is_refused_by_name() {
-        let error = asset(json!({"type": "text-to-image"})).expect_err("unknown");
+        let error = asset(json!({"type": "hologram"})).expect_err("unknown");
         assert_eq!(
             error,
-            format!("/type: \"text-to-image\" is not allowed: expected {KINDS}")
+            format!("/type: \"hologram\" is not allowed: expected {KINDS}")
         );
         assert!(
             asset(json!({"src": "a.png"}))

@@ -2,6 +2,7 @@
 //!
 //! [`schedule`] says when each clip is on, [`place`] what is seen and heard of it.
 
+mod drawn;
 mod excerpt;
 mod place;
 mod schedule;
@@ -64,6 +65,15 @@ pub enum AssetKind {
         /// How long it lasts.
         duration: Time,
     },
+    /// An animation of shapes.
+    Lottie {
+        /// Size in pixels.
+        size: (u32, u32),
+        /// How long it lasts.
+        duration: Time,
+        /// What in it is not drawn.
+        left_out: Vec<String>,
+    },
 }
 
 impl AssetKind {
@@ -72,13 +82,16 @@ impl AssetKind {
             Self::Video { .. } => "a video",
             Self::Image { .. } => "a picture",
             Self::Audio { .. } => "a sound",
+            Self::Lottie { .. } => "a Lottie animation",
         }
     }
 
     /// How long it lasts; a still has no end.
     pub const fn duration(&self) -> Option<Time> {
         match self {
-            Self::Video { duration, .. } | Self::Audio { duration } => Some(*duration),
+            Self::Video { duration, .. }
+            | Self::Audio { duration }
+            | Self::Lottie { duration, .. } => Some(*duration),
             Self::Image { .. } => None,
         }
     }

@@ -124,7 +124,7 @@ pub(super) fn read(
     };
     let motion = Motion {
         bounds,
-        ..motion(&object, &asset, warnings)?
+        ..motion(&object, fit_of(&asset, bounds), warnings)?
     };
     let filter = match object.get("filter") {
         Some(cursor) if cursor.value.as_str() == Some("none") => None,
@@ -185,17 +185,19 @@ fn time(
         .ok_or_else(allowed)
 }
 
-fn motion(
-    object: &Object,
-    asset: &Asset,
-    warnings: &mut Vec<Warning>,
-) -> Result<Motion, EditError> {
-    // Text is drawn at its own size; pictures fill the frame.
-    let fit = if matches!(asset, Asset::Text(..) | Asset::Card(_)) {
-        Fit::None
-    } else {
-        Fit::Crop
-    };
+/// The fit of a clip that gives none. Text and shapes are drawn at their own size,
+/// drawings too unless the clip has a box for them; pictures fill the frame.
+fn fit_of(asset: &Asset, bounds: (Option<u32>, Option<u32>)) -> Fit {
+    match asset {
+        Asset::Text(..) | Asset::Card(_) => Fit::None,
+        Asset::Vector(vector) if vector.is_boxed => Fit::None,
+        Asset::Vector(_) | Asset::Lottie(_) if bounds == (None, None) => Fit::None,
+        Asset::Vector(_) | Asset::Lottie(_) => Fit::Contain,
+        _ => Fit::Crop,
+    }
+}
+
+fn motion(object: &Object, fit: Fit, warnings: &mut Vec<Warning>) -> Result<Motion, EditError> {
     let mut motion = Motion {
         fit: object.choice("fit", &FITS, fit)?,
         scale: curve(object, "scale", 0.0..=100.0, 1.0, warnings)?,

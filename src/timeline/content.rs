@@ -104,11 +104,16 @@ impl Speed {
 pub struct Drawing {
     /// What is drawn.
     pub art: Art,
-    /// How long it changes, from the clip's start on; zero for a still.
+    /// How long it changes, from the clip's start on; zero for a still, and
+    /// [`FOREVER`](Self::FOREVER) for what begins anew again and again.
     pub settles: Time,
 }
 
 impl Drawing {
+    /// Longer than any clip: not the clip's length, so that clips of all lengths
+    /// have the chunks of what repeats in common.
+    pub const FOREVER: Time = Time::from_seconds(1_000_000);
+
     /// One that never changes.
     pub const fn still(art: Art) -> Self {
         Self {
@@ -123,6 +128,10 @@ impl Drawing {
 pub enum Art {
     /// HTML and CSS.
     Markup(Markup),
+    /// Shapes.
+    Svg(Svg),
+    /// An animation of shapes.
+    Lottie(Lottie),
 }
 
 impl Art {
@@ -130,6 +139,55 @@ impl Art {
     pub const fn size(&self) -> (u32, u32) {
         match self {
             Self::Markup(markup) => (markup.width, markup.height),
+            Self::Svg(svg) => (svg.width, svg.height),
+            Self::Lottie(lottie) => (lottie.width, lottie.height),
+        }
+    }
+
+    /// The earliest time of its own at which it looks as at `local`, and goes on as
+    /// it does from there.
+    pub fn same_as(&self, local: Time) -> Time {
+        match self {
+            Self::Lottie(lottie) => lottie.same_as(local),
+            Self::Markup(_) | Self::Svg(_) => local,
+        }
+    }
+}
+
+/// SVG of known elements only, drawn to fill its box.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Svg {
+    /// The document, checked and in its normal form.
+    pub markup: String,
+    /// Width of the picture in pixels.
+    pub width: u32,
+    /// Height of the picture in pixels.
+    pub height: u32,
+}
+
+/// A Lottie animation, drawn to fill its box.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lottie {
+    /// The bytes of its file.
+    pub asset: Digest,
+    /// Width of the picture in pixels.
+    pub width: u32,
+    /// Height of the picture in pixels.
+    pub height: u32,
+    /// How fast it is played.
+    pub speed: Speed,
+    /// How long a turn takes at that speed, if it begins anew at its end.
+    pub cycle: Option<Time>,
+}
+
+impl Lottie {
+    /// The time of its own in the first turn that looks as `local`.
+    pub fn same_as(&self, local: Time) -> Time {
+        match self.cycle {
+            Some(cycle) if cycle > Time::ZERO => {
+                Time::from_flicks(local.flicks().rem_euclid(cycle.flicks()))
+            }
+            _ => local,
         }
     }
 }
@@ -177,5 +235,27 @@ mod tests {
             assert_eq!(speed.takes(seconds(6)), takes, "{factor}");
         }
         assert_ne!(Speed::new(1e-9), Speed::FROZEN);
+    }
+
+    #[test]
+    fn each_turn_of_what_repeats_is_the_same_as_the_first() {
+        let lottie = |cycle| {
+            Art::Lottie(Lottie {
+                asset: Digest::of(b"x"),
+                width: 1,
+                height: 1,
+                speed: Speed::NORMAL,
+                cycle,
+            })
+        };
+        let seconds = Time::from_seconds;
+        for (cycle, local, expected) in [
+            (Some(seconds(2)), seconds(5), seconds(1)),
+            (Some(seconds(2)), seconds(4), Time::ZERO),
+            (Some(Time::ZERO), seconds(4), seconds(4)),
+            (None, seconds(5), seconds(5)),
+        ] {
+            assert_eq!(lottie(cycle).same_as(local), expected, "{cycle:?}");
+        }
     }
 }

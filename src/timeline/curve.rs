@@ -54,6 +54,22 @@ impl Curve {
                 .all(|tween| tween.from <= limit && tween.to <= limit)
     }
 
+    /// The highest of the values between which it changes.
+    pub fn highest(&self) -> f64 {
+        let ends = self.tweens.iter().flat_map(|tween| [tween.from, tween.to]);
+        ends.fold(self.base, f64::max)
+    }
+
+    /// The same, all values multiplied by `factor`.
+    pub fn times(mut self, factor: f64) -> Self {
+        self.base *= factor;
+        for tween in &mut self.tweens {
+            tween.from *= factor;
+            tween.to *= factor;
+        }
+        self
+    }
+
     /// The value at `local`, counted from the clip's start.
     pub fn at(&self, local: Time) -> f64 {
         match self.tweens.iter().rev().find(|tween| tween.start <= local) {

@@ -12,7 +12,7 @@ pub mod state;
 pub mod transition;
 pub mod treatment;
 
-pub use content::{Art, Content, Drawing, FontUse, Footage, Markup, Speed};
+pub use content::{Art, Content, Drawing, FontUse, Footage, Lottie, Markup, Speed, Svg};
 
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, VideoProfile};

@@ -1,15 +1,17 @@
 //! What is seen and heard of each clip.
 
 use super::schedule::Span;
-use super::{AssetInfo, AssetKind, Assets, FontBook, FontChoice, info};
+use super::{AssetInfo, AssetKind, Assets, FontBook, FontChoice, drawn, info};
 use crate::template::asset::{Asset, AudioAsset, Fade, ImageAsset, LumaAsset, Source, VideoAsset};
 use crate::template::clip::Clip;
 use crate::template::edit::Soundtrack;
 use crate::template::error::{EditError, Pointer, Warning};
+use crate::template::lottie::LottieAsset;
 use crate::template::markup::Markup;
+use crate::template::vector::Vector;
 use crate::time::Time;
 use crate::timeline::curve::Curve;
-use crate::timeline::motion::Fit;
+use crate::timeline::motion::{Fit, Motion};
 use crate::timeline::treatment::{Edges, Treatment, Window};
 use crate::timeline::{self, Art, Content, Drawing, Footage, Speed, Timeline, Voice};
 
@@ -28,6 +30,8 @@ struct Shown {
     content: Content,
     crop: Edges,
     treatment: Treatment,
+    /// What its clip's scale is multiplied by: it was drawn that much smaller or larger.
+    scale: f64,
 }
 
 impl Shown {
@@ -37,6 +41,7 @@ impl Shown {
             content,
             crop: Edges::default(),
             treatment: Treatment::default(),
+            scale: 1.0,
         }
     }
 }
@@ -131,6 +136,8 @@ impl Placer<'_> {
                 let choice = self.fonts.for_card(markup);
                 Some(self.markup(clip, markup, choice))
             }
+            Asset::Vector(vector) => Some(self.vector(clip, vector)),
+            Asset::Lottie(lottie) => Some(self.lottie(clip, span, lottie)?),
         })
     }
 
@@ -201,7 +208,9 @@ impl Placer<'_> {
                 speed: Speed::NORMAL,
                 opaque,
             }),
-            AssetKind::Audio { .. } => return Err(wrong_kind(src, kind, "a picture or a video")),
+            AssetKind::Audio { .. } | AssetKind::Lottie { .. } => {
+                return Err(wrong_kind(src, kind, "a picture or a video"));
+            }
         };
         Ok(Shown::new(format!("luma {}", file_name(src)), content))
     }
@@ -225,6 +234,80 @@ impl Placer<'_> {
         Shown::new("text".to_owned(), Content::Drawn(drawing))
     }
 
+    fn vector(&self, clip: &Clip, vector: &Vector) -> Shown {
+        let frame = (self.timeline.video.width, self.timeline.video.height);
+        let ((width, height), scale) =
+            drawn::drawn(vector.size, &clip.motion, frame, drawn::STILL_PIXELS);
+        let art = Art::Svg(timeline::Svg {
+            markup: vector.markup.clone(),
+            width,
+            height,
+        });
+        let content = Content::Drawn(Drawing::still(art));
+        Shown {
+            scale,
+            ..Shown::new(vector.what.to_owned(), content)
+        }
+    }
+
+    fn lottie(
+        &mut self,
+        clip: &Clip,
+        span: Span,
+        lottie: &LottieAsset,
+    ) -> Result<Shown, EditError> {
+        let LottieAsset {
+            src,
+            repeats,
+            speed,
+        } = lottie;
+        let AssetInfo { digest, kind } = info(src, self.assets)?;
+        let AssetKind::Lottie {
+            size,
+            duration,
+            left_out,
+        } = kind
+        else {
+            return Err(wrong_kind(src, kind, "a Lottie animation"));
+        };
+        self.warnings.extend(left_out.iter().map(|what| Warning {
+            pointer: src.pointer.clone(),
+            message: format!("not drawn: {what}"),
+        }));
+        let lasts = speed.takes(*duration);
+        if let Some(lasts) = lasts.filter(|lasts| span.length > *lasts && !repeats) {
+            self.warnings.push(Warning {
+                pointer: clip.pointer.clone(),
+                message: format!(
+                    "lasts {}, but its animation only {lasts}: the last picture is held",
+                    span.length
+                ),
+            });
+        }
+        let frame = (self.timeline.video.width, self.timeline.video.height);
+        let natural = (f64::from(size.0), f64::from(size.1));
+        let ((width, height), scale) =
+            drawn::drawn(natural, &clip.motion, frame, drawn::MOVING_PIXELS);
+        let art = Art::Lottie(timeline::Lottie {
+            asset: *digest,
+            width,
+            height,
+            speed: *speed,
+            cycle: lasts.filter(|_| *repeats),
+        });
+        let settles = match lasts {
+            // One that stands still is a still.
+            None => Time::ZERO,
+            Some(_) if *repeats => Drawing::FOREVER,
+            Some(lasts) => lasts,
+        };
+        let content = Content::Drawn(Drawing { art, settles });
+        Ok(Shown {
+            scale,
+            ..Shown::new(format!("lottie {}", file_name(src)), content)
+        })
+    }
+
     /// The clip that shows this; `None` if nothing of it is left to be seen.
     fn layer(&mut self, clip: &Clip, span: Span, shown: Shown) -> Option<timeline::Clip> {
         let Shown {
@@ -232,6 +315,7 @@ impl Placer<'_> {
             content,
             crop,
             treatment,
+            scale,
         } = shown;
         let whole = Window::whole(content.size());
         let Some(mut window) = whole.cropped(crop) else {
@@ -256,7 +340,10 @@ impl Placer<'_> {
                 ..treatment
             },
             mattes: Vec::new(),
-            motion: clip.motion.clone(),
+            motion: Motion {
+                scale: clip.motion.scale.clone().times(scale),
+                ..clip.motion.clone()
+            },
             dynamic: (self.is_dynamic)(&clip.pointer),
         })
     }
@@ -301,9 +388,9 @@ fn sounding<'a>(src: &Source, assets: &'a Assets) -> Result<(&'a AssetInfo, Time
             sound: true,
             ..
         } => Ok((info, duration)),
-        AssetKind::Video { sound: false, .. } | AssetKind::Image { .. } => {
-            Err(wrong_kind(src, &info.kind, "a file with sound"))
-        }
+        AssetKind::Video { sound: false, .. }
+        | AssetKind::Image { .. }
+        | AssetKind::Lottie { .. } => Err(wrong_kind(src, &info.kind, "a file with sound")),
     }
 }
 

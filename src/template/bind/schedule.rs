@@ -223,6 +223,7 @@ fn available(clip: &Clip, assets: &Assets) -> Result<Option<Time>, EditError> {
             src, trim, speed, ..
         }) => left(src, *trim, *speed),
         Asset::Luma(LumaAsset { src, trim }) => left(src, *trim, Speed::NORMAL),
-        Asset::Image(_) | Asset::Text(..) | Asset::Card(_) => Ok(None),
+        Asset::Lottie(lottie) => left(&lottie.src, Time::ZERO, lottie.speed),
+        Asset::Image(_) | Asset::Text(..) | Asset::Card(_) | Asset::Vector(_) => Ok(None),
     }
 }
