@@ -456,10 +456,10 @@ mod tests {
             AudioProfile::default().init_key().to_string(),
         ];
         insta::assert_snapshot!(keys.join("\n"), @r"
-        1bfc330e7253c9a08a369faeca0b4c48c738ddf135dca6706886cc201092eed1
-        2145800cdb9c34e69a571c3bebc7756dabd642b1f95d279caa930db1d3e4b129
-        480595d38593663be64cd9b92b38333f852c0620dd77729860a476a2f62d7c1c
-        75586d62da8d59d45332e5136649d26730f370c737a09f6d5a45adf8fb67cf4d
+        99ceaf775d9b3ad55ca7050e7052ba23f904f7d460d27177640dcefca5fa1966
+        0cc4abf01766b04c7dad39dc33ea277e1172220d5dac92d7c151d9591ec632a1
+        29b61d7593c3e62c07e7e627a8cc8f142e2b335170cbc7504a12bdf538b6ac30
+        dab6ba26fead017fe36e64ae7c16f1b6d8445fe678e02c461e8b795dfb1d5033
         ");
     }
 

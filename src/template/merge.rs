@@ -4,8 +4,8 @@
 //! inside the braces does not count, case does. A placeholder that is alone in
 //! its text takes the value's type (so that a number can be filled into
 //! `start`); inside a longer text the value's text is put in its place. Values
-//! are never searched for placeholders again. Into a field named `html` they go
-//! escaped: a name is text, whatever characters it has.
+//! are never searched for placeholders again. Into a field named `html`, and into
+//! the markup of an `svg`, they go escaped: a name is text, whatever characters it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,9 +122,18 @@ struct Filler<'a> {
 
 impl Filler<'_> {
     fn fill(&mut self, value: &mut Value, pointer: &Pointer) -> Result<(), EditError> {
+        self.fill_in(value, pointer, pointer.as_str().ends_with("/html"))
+    }
+
+    /// `markup` says whether a text is markup, in which values are escaped.
+    fn fill_in(
+        &mut self,
+        value: &mut Value,
+        pointer: &Pointer,
+        markup: bool,
+    ) -> Result<(), EditError> {
         match value {
             Value::String(text) => {
-                let markup = pointer.as_str().ends_with("/html");
                 if let Some(filled) = self.fill_text(text, markup, pointer)? {
                     self.dynamic.insert(pointer.clone());
                     *value = filled;
@@ -135,9 +144,13 @@ impl Filler<'_> {
                 .iter_mut()
                 .enumerate()
                 .try_for_each(|(i, element)| self.fill(element, &pointer.element(i))),
-            Value::Object(members) => members
-                .iter_mut()
-                .try_for_each(|(name, member)| self.fill(member, &pointer.member(name))),
+            Value::Object(members) => {
+                let is_svg = members.get("type").and_then(Value::as_str) == Some("svg");
+                members.iter_mut().try_for_each(|(name, member)| {
+                    let markup = name == "html" || (is_svg && name == "src");
+                    self.fill_in(member, &pointer.member(name), markup)
+                })
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         }
     }
@@ -275,6 +288,11 @@ mod tests {
             "<p>&lt;b&gt;Tom &amp; Jo&#39;s&lt;/b&gt;</p>"
         );
         assert_eq!(merged.document["asset"]["text"], "<b>Tom & Jo's</b>");
+        let document =
+            json!({"type": "svg", "src": "<rect fill='{{ name }}'/>", "name": "{{ name }}"});
+        let merged = merge(document, &data(json!({"name": "'/><g"}))).expect("merges");
+        assert_eq!(merged.document["src"], "<rect fill='&#39;/&gt;&lt;g'/>");
+        assert_eq!(merged.document["name"], "'/><g");
     }
 
     #[test]

@@ -235,7 +235,7 @@ impl Placer<'_> {
     }
 
     fn vector(&self, clip: &Clip, vector: &Vector) -> Shown {
-        let frame = (self.timeline.video.width, self.timeline.video.height);
+        let frame = self.timeline.canvas;
         let ((width, height), scale) =
             drawn::drawn(vector.size, &clip.motion, frame, drawn::STILL_PIXELS);
         let art = Art::Svg(timeline::Svg {
@@ -284,7 +284,7 @@ impl Placer<'_> {
                 ),
             });
         }
-        let frame = (self.timeline.video.width, self.timeline.video.height);
+        let frame = self.timeline.canvas;
         let natural = (f64::from(size.0), f64::from(size.1));
         let ((width, height), scale) =
             drawn::drawn(natural, &clip.motion, frame, drawn::MOVING_PIXELS);
@@ -326,8 +326,7 @@ impl Placer<'_> {
             return None;
         };
         if clip.motion.fit == Fit::Crop {
-            let video = &self.timeline.video;
-            window = window.shaped(clip.motion.bounds_in((video.width, video.height)));
+            window = window.shaped(clip.motion.bounds_in(self.timeline.canvas));
         }
         Some(timeline::Clip {
             label: format!("{what} ({})", clip.pointer),
