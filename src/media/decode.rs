@@ -6,7 +6,7 @@ use gst::prelude::*;
 use gst_video::prelude::*;
 
 use crate::media::pipeline::{Pipeline, Pulled};
-use crate::media::{Frame, KeyFrames, MediaError, Pixels, PlaneLayout};
+use crate::media::{Claims, Frame, KeyFrames, MediaError, Pixels, PlaneLayout};
 use crate::time::Time;
 
 /// Nearer than this nobody asks where the key frames are.
@@ -19,6 +19,9 @@ const EARLY_END: Time = Time::from_seconds(1);
 /// Decoded frames that wait to be pulled. What is decoded beyond the end of a
 /// chunk is usually thrown away by a seek, and chunks are decoded side by side.
 const QUEUED_FRAMES: u32 = 1;
+
+/// Which plane of A420 says how opaque pixels are.
+const ALPHA_PLANE: u32 = 3;
 
 /// An open file, decoded in order; going back or far ahead seeks.
 pub struct VideoDecoder {
@@ -42,11 +45,18 @@ struct Shown {
 }
 
 impl VideoDecoder {
-    /// Opens the file at `path`, whose pictures are said to last `claimed`.
-    pub fn open(path: &Path, claimed: Option<Time>) -> Result<Self, MediaError> {
+    /// Opens the file at `path`, whose pictures are what `claims` says.
+    pub fn open(path: &Path, claims: Claims) -> Result<Self, MediaError> {
+        // Asked for only where there is some: made up, it comes out at random.
+        let format = if claims.alpha {
+            "(string){I420,A420}"
+        } else {
+            "I420"
+        };
         let description = format!(
-            "filesrc name=file ! decodebin name=decoder ! videoflip video-direction=auto ! videoconvert ! \
-             video/x-raw,format=I420,colorimetry=bt709,pixel-aspect-ratio=1/1 ! \
+            "filesrc name=file ! decodebin name=decoder ! videoconvert ! \
+             videoflip video-direction=auto ! videoconvert ! videoscale ! \
+             video/x-raw,format={format},colorimetry=bt709,pixel-aspect-ratio=1/1 ! \
              appsink name=out sync=false max-buffers={QUEUED_FRAMES}"
         );
         let pipeline = Pipeline::new(&description, format!("decoding {}", path.display()))?;
@@ -75,7 +85,7 @@ impl VideoDecoder {
         Ok(Self {
             pipeline,
             path: path.to_owned(),
-            claimed,
+            claimed: claims.duration,
             key_frames: None,
             first: None,
             current: None,
@@ -222,5 +232,22 @@ fn copy(mapped: &gst_video::VideoFrame<gst_video::video_frame::Readable>) -> Fra
         }
         data.resize(layout.bytes(), 128);
     });
-    Frame { layout, data }
+    let alpha = mapped.info().has_alpha().then(|| {
+        let from = mapped.plane_data(ALPHA_PLANE).unwrap_or_default();
+        let stride = mapped.plane_stride()[ALPHA_PLANE as usize].unsigned_abs() as usize;
+        let (width, height) = (layout.width, layout.height);
+        Pixels::new(width * height, |data| {
+            for row in from.chunks(stride.max(1)).take(height) {
+                let row = &row[..width.min(row.len())];
+                data.extend_from_slice(row);
+                data.resize(data.len() + width - row.len(), 255);
+            }
+            data.resize(width * height, 255);
+        })
+    });
+    Frame {
+        layout,
+        data,
+        alpha,
+    }
 }

@@ -56,6 +56,9 @@ pub struct Frame {
     pub layout: PlaneLayout,
     /// Y', then Cb, then Cr.
     pub data: Pixels,
+    /// How opaque each pixel is, row by row without padding; `None` where all are
+    /// wholly. Colours are not multiplied by it.
+    pub alpha: Option<Pixels>,
 }
 
 impl Frame {
@@ -70,7 +73,11 @@ impl Frame {
             data.resize(layout.luma_bytes() + layout.chroma_bytes(), cb);
             data.resize(layout.bytes(), cr);
         });
-        Self { layout, data }
+        Self {
+            layout,
+            data,
+            alpha: None,
+        }
     }
 
     /// The planes: Y', Cb, Cr.

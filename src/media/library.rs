@@ -49,7 +49,16 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     by_path: HashMap<PathBuf, (Stamp, AssetInfo)>,
-    by_digest: HashMap<Digest, (PathBuf, Stamp, Option<Time>)>,
+    by_digest: HashMap<Digest, (PathBuf, Stamp, Claims)>,
+}
+
+/// What footage or sound says of itself, and a decoder has to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// How long it lasts.
+    pub duration: Option<Time>,
+    /// Whether its pictures may be transparent.
+    pub alpha: bool,
 }
 
 /// By which a changed file is known without reading it.
@@ -87,7 +96,10 @@ impl AssetLibrary {
             None => crate::media::probe(&full)
                 .map_err(|error| LibraryError::Unreadable(error.to_string()))?,
         };
-        let duration = kind.duration();
+        let claims = Claims {
+            duration: kind.duration(),
+            alpha: matches!(kind, AssetKind::Video { opaque: false, .. }),
+        };
         let info = AssetInfo { digest, kind };
         let mut known = self.known();
         if known.by_path.len() >= MAX_REMEMBERED {
@@ -95,7 +107,7 @@ impl AssetLibrary {
         }
         known
             .by_digest
-            .insert(digest, (full.clone(), stamp, duration));
+            .insert(digest, (full.clone(), stamp, claims));
         known.by_path.insert(full, (stamp, info.clone()));
         Ok(info)
     }
@@ -120,12 +132,14 @@ impl AssetLibrary {
         }
     }
 
-    /// How long the footage or sound of these bytes says it lasts.
-    pub fn duration(&self, digest: &Digest) -> Option<Time> {
-        self.known()
+    /// What the footage or sound of these bytes says of itself.
+    pub fn claims(&self, digest: &Digest) -> Claims {
+        let known = self.known();
+        known
             .by_digest
             .get(digest)
-            .and_then(|(_, _, duration)| *duration)
+            .map(|(_, _, claims)| *claims)
+            .unwrap_or_default()
     }
 
     fn find(&self, path: &str) -> Result<(PathBuf, Stamp), LibraryError> {

@@ -24,7 +24,7 @@ pub use encode::{EncodedFrame, Pace, VideoEncoder};
 pub use error::MediaError;
 pub use frame::{Frame, PlaneLayout};
 pub use keyframes::KeyFrames;
-pub use library::{AssetLibrary, LibraryError};
+pub use library::{AssetLibrary, Claims, LibraryError};
 pub use pcm::{Pcm, PcmStore};
 pub use pipeline::{load_elements, missing_elements};
 pub use pixels::Pixels;

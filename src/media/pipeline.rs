@@ -11,11 +11,12 @@ use crate::media::MediaError;
 const PULL_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The elements that rendering needs, and the Debian package of each.
-const ELEMENTS: [(&str, &str); 15] = [
+const ELEMENTS: [(&str, &str); 18] = [
     ("appsrc", "gstreamer1.0-plugins-base"),
     ("appsink", "gstreamer1.0-plugins-base"),
     ("decodebin", "gstreamer1.0-plugins-base"),
     ("videoconvert", "gstreamer1.0-plugins-base"),
+    ("videoscale", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
     ("audioresample", "gstreamer1.0-plugins-base"),
     ("qtdemux", "gstreamer1.0-plugins-good"),
@@ -23,6 +24,8 @@ const ELEMENTS: [(&str, &str); 15] = [
     ("wavparse", "gstreamer1.0-plugins-good"),
     ("flacparse", "gstreamer1.0-plugins-good"),
     ("videoflip", "gstreamer1.0-plugins-good"),
+    ("vp9dec", "gstreamer1.0-plugins-good"),
+    ("vp9alphadecodebin", "gstreamer1.0-plugins-bad"),
     ("h264parse", "gstreamer1.0-plugins-bad"),
     ("x264enc", "gstreamer1.0-plugins-ugly"),
     ("avdec_h264", "gstreamer1.0-libav"),

@@ -78,8 +78,8 @@ pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
     if !(2..=MAX_SIDE).contains(&width) || !(2..=MAX_SIDE).contains(&height) {
         return Err(ProbeError::Size(width, height));
     }
-    // Decoded frames are 4:2:0 in pairs (see `Frame`), turned upright.
-    let (width, height) = (width & !1, height & !1);
+    // Decoded frames are 4:2:0 in pairs (see `Frame`), of square pixels, turned upright.
+    let (width, height) = (squared(width, context.aspect_ratio()) & !1, height & !1);
     let size = if is_turned(&pictures) {
         (height, width)
     } else {
@@ -89,8 +89,31 @@ pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
         size,
         duration,
         sound: sound.is_some(),
-        opaque: true,
+        opaque: !has_alpha(&pictures, context.format()),
     })
+}
+
+/// The width of a picture whose pixels are so wide for their height, in square pixels.
+fn squared(width: u32, aspect: ffmpeg::Rational) -> u32 {
+    let (across, down) = (aspect.numerator(), aspect.denominator());
+    if across <= 0 || down <= 0 {
+        return width;
+    }
+    let wide = u64::from(width) * across.unsigned_abs() as u64 / down.unsigned_abs() as u64;
+    (wide as u32).clamp(2, MAX_SIDE)
+}
+
+/// Whether its pictures have an alpha channel: in the pixels, or, as VP8 and VP9
+/// have it, in a stream beside them.
+fn has_alpha(stream: &ffmpeg::Stream, format: ffmpeg::format::Pixel) -> bool {
+    let components = format
+        .descriptor()
+        .map_or(3, |format| format.nb_components());
+    let beside = stream
+        .metadata()
+        .get("alpha_mode")
+        .is_some_and(|mode| mode == "1");
+    beside || matches!(components, 2 | 4)
 }
 
 /// Whether the stream's display matrix turns it by 90 or 270 degrees: then

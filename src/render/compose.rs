@@ -1,17 +1,16 @@
 //! Draws a chunk's layers, frame by frame.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use crate::chunk::VideoSpec;
-use crate::chunk::spec::{Layer, LayerContent, Path};
-use crate::digest::Digest;
-use crate::media::{Frame, VideoDecoder};
-use crate::render::blend::{Placed, black};
-use crate::render::picture::{Picture, ycbcr};
-use crate::render::pictures::Drawn;
+use crate::chunk::spec::Path;
+use crate::media::Frame;
+use crate::render::blend::black;
+use crate::render::layer::Showing;
+use crate::render::mask::{self, Mask};
+use crate::render::picture::ycbcr;
+use crate::render::place::Stand;
 use crate::render::{RenderError, Renderer};
-use crate::time::Time;
 use crate::timeline::state::{OPAQUE, State};
 
 /// A chunk being drawn. Layers are prepared when they are first needed: a
@@ -19,45 +18,33 @@ use crate::timeline::state::{OPAQUE, State};
 pub(super) struct Composer<'a> {
     renderer: &'a Renderer,
     spec: &'a VideoSpec,
-    layers: Vec<Option<Prepared>>,
+    layers: Vec<Prepared>,
 }
 
-/// A layer, ready to be drawn.
+/// A layer and its mattes.
+#[derive(Default)]
 struct Prepared {
-    source: Source,
-    /// Where it stands all the time, resampled once.
-    placed: Option<Placed>,
+    showing: Option<Showing>,
+    mattes: Vec<PreparedMatte>,
 }
 
-enum Source {
-    Footage {
-        asset: Digest,
-        from: Time,
-        decoder: Box<VideoDecoder>,
-    },
-    Still(Arc<Picture>),
-    Drawn(Option<Drawn>),
-    /// Drawn anew in each frame.
-    Moving,
-}
-
-impl Source {
-    /// Whether no pixel of it is transparent.
-    fn is_opaque(&self) -> bool {
-        match self {
-            Self::Footage { .. } => true,
-            Self::Still(picture) => picture.is_opaque(),
-            Self::Drawn(_) | Self::Moving => false,
-        }
-    }
+#[derive(Default)]
+struct PreparedMatte {
+    showing: Option<Showing>,
+    /// That of all frames, if it never changes.
+    mask: Option<Mask>,
 }
 
 impl<'a> Composer<'a> {
     pub fn new(renderer: &'a Renderer, spec: &'a VideoSpec) -> Self {
+        let prepared = |layer: &crate::chunk::spec::Layer| Prepared {
+            showing: None,
+            mattes: layer.mattes.iter().map(|_| Default::default()).collect(),
+        };
         Self {
             renderer,
             spec,
-            layers: spec.layers.iter().map(|_| None).collect(),
+            layers: spec.layers.iter().map(prepared).collect(),
         }
     }
 
@@ -91,10 +78,12 @@ impl<'a> Composer<'a> {
     /// The lowest of the layers `range` that can be seen in frame `index`: those
     /// below one that hides them are not even decoded.
     fn lowest_seen(&mut self, index: u32, range: Range<usize>) -> Result<usize, RenderError> {
-        let (width, height) = (self.spec.profile.width, self.spec.profile.height);
+        let profile = &self.spec.profile;
         for layer in range.clone().rev() {
-            let covers = self.spec.layers[layer].path.at(index).covers(width, height);
-            if covers && self.prepared(layer)?.source.is_opaque() {
+            let spec = &self.spec.layers[layer];
+            let covers =
+                spec.mattes.is_empty() && spec.path.at(index).covers(profile.width, profile.height);
+            if covers && self.showing(layer)?.is_opaque(index, profile.rate)? {
                 return Ok(layer);
             }
         }
@@ -111,7 +100,7 @@ impl<'a> Composer<'a> {
         for layer in range {
             let state = self.spec.layers[layer].path.at(index);
             if state.opacity > 0 {
-                self.draw_layer(frame, index, layer, state)?;
+                self.draw_layer(frame, index, layer, &state)?;
             }
         }
         Ok(())
@@ -122,175 +111,134 @@ impl<'a> Composer<'a> {
         frame: &mut Frame,
         index: u32,
         layer: usize,
-        state: State,
+        state: &State,
     ) -> Result<(), RenderError> {
-        let size = (frame.layout.width, frame.layout.height);
-        if let LayerContent::Footage { .. } = self.spec.layers[layer].content {
-            let footage = self.footage(index, layer)?;
-            Placed::footage(&footage, &state, size).draw(frame, state.opacity);
+        let (renderer, spec) = (self.renderer, &self.spec.layers[layer]);
+        let Some(masks) = self.masks(index, layer)? else {
             return Ok(());
-        }
-        if let Some(moment) = self.spec.layers[layer].content.moves() {
-            let later = self.spec.profile.rate.frame_start(i64::from(index));
-            let drawn = drawn(self.renderer, &self.spec.layers[layer], moment.at(later))?;
-            if let Some(drawn) = drawn {
-                Placed::picture(&drawn.picture, &drawn.ink(&state), size)
-                    .draw(frame, state.opacity);
-            }
-            return Ok(());
-        }
-        let prepared = self.prepared(layer)?;
-        if let Some(placed) = &prepared.placed {
-            placed.draw(frame, state.opacity);
-            return Ok(());
-        }
-        let placed = match &prepared.source {
-            Source::Still(picture) => Placed::picture(picture, &state, size),
-            Source::Drawn(Some(drawn)) => Placed::picture(&drawn.picture, &drawn.ink(&state), size),
-            Source::Drawn(None) | Source::Moving | Source::Footage { .. } => return Ok(()),
         };
-        placed.draw(frame, state.opacity);
-        // Fades move nothing: what stands where it stood is not resampled again.
-        if stands_still(&self.spec.layers[layer].path)
-            && let Some(prepared) = &mut self.layers[layer]
-        {
-            prepared.placed = Some(placed);
+        let of = (self.spec.profile.rate, size(frame));
+        let stands = stands_still(spec.path.states().iter().copied());
+        let showing = self.showing(layer)?;
+        let Some(mut placed) = showing.placed(renderer, index, (state, stands), of)? else {
+            return Ok(());
+        };
+        if let Some(wipe) = state.wipe {
+            mask::wipe(placed.to_mut(), wipe, Stand::of(state));
         }
+        masks.iter().for_each(|mask| mask.apply(placed.to_mut()));
+        placed.draw(frame, state.opacity);
         Ok(())
+    }
+
+    /// What makes a layer transparent in frame `index`; `None` if it hides it all.
+    fn masks(&mut self, index: u32, layer: usize) -> Result<Option<Vec<Mask>>, RenderError> {
+        let mut masks = Vec::new();
+        for matte in 0..self.layers[layer].mattes.len() {
+            match self.spec.layers[layer].mattes[matte].path.at(index) {
+                None => {}
+                Some(state) if state.opacity == 0 => return Ok(None),
+                Some(state) => masks.push(self.mask(index, (layer, matte), &state)?),
+            }
+        }
+        Ok(Some(masks))
+    }
+
+    /// The matte is drawn on black, and its brightness taken.
+    fn mask(
+        &mut self,
+        index: u32,
+        (layer, matte): (usize, usize),
+        state: &State,
+    ) -> Result<Mask, RenderError> {
+        let (renderer, profile) = (self.renderer, &self.spec.profile);
+        let layer_spec = &self.spec.layers[layer];
+        let spec = &layer_spec.mattes[matte];
+        let prepared = &mut self.layers[layer].mattes[matte];
+        if let Some(mask) = &prepared.mask {
+            return Ok(mask.clone());
+        }
+        let showing = match &mut prepared.showing {
+            Some(showing) => showing,
+            none => {
+                let label = format!("the matte of {}", layer_spec.label);
+                none.insert(Showing::open(
+                    renderer,
+                    &spec.content,
+                    spec.treatment,
+                    &label,
+                )?)
+            }
+        };
+        let mut frame = black(profile.width, profile.height);
+        let of = (profile.rate, size(&frame));
+        let stands = stands_still(spec.path.states().iter().flatten().copied());
+        if let Some(mut placed) = showing.placed(renderer, index, (state, stands), of)? {
+            if let Some(wipe) = state.wipe {
+                mask::wipe(placed.to_mut(), wipe, Stand::of(state));
+            }
+            placed.draw(&mut frame, state.opacity);
+        }
+        let mask = Mask::from_frame(&frame);
+        if showing.is_still() && matches!(spec.path, Path::Rest(_)) {
+            prepared.mask = Some(mask.clone());
+        }
+        Ok(mask)
     }
 
     /// The decoded frame itself, if `layer` is footage that fills the frame
     /// pixel for pixel.
     fn whole_footage(&mut self, index: u32, layer: usize) -> Result<Option<Frame>, RenderError> {
-        let (width, height) = (self.spec.profile.width, self.spec.profile.height);
+        let profile = &self.spec.profile;
+        let (width, height) = (profile.width, profile.height);
         let fills = self.spec.layers.get(layer).is_some_and(|layer| {
-            let whole = layer.path.at(index) == State::full(width, height);
-            whole && matches!(layer.content, LayerContent::Footage { .. })
+            layer.mattes.is_empty() && layer.path.at(index) == State::full(width, height)
         });
         if !fills {
             return Ok(None);
         }
-        let footage = self.footage(index, layer)?;
-        let same_size =
-            (footage.layout.width, footage.layout.height) == (width as usize, height as usize);
-        Ok(same_size.then_some(footage))
+        let frame = self.showing(layer)?.untouched(index, profile.rate)?;
+        Ok(frame.filter(|frame| size(frame) == (width as usize, height as usize)))
     }
 
-    fn footage(&mut self, index: u32, layer: usize) -> Result<Frame, RenderError> {
-        let rate = self.spec.profile.rate;
-        let Source::Footage { from, decoder, .. } = &mut self.prepared(layer)?.source else {
-            return Err(RenderError::Package(format!("layer {layer} is no footage")));
-        };
-        // Times of files are rounded to their own clocks; a frame that begins
-        // a little later than asked is still the one.
-        let tolerance = Time::from_flicks(rate.frame_duration().flicks() / 4);
-        Ok(decoder.frame_at(*from + rate.frame_start(i64::from(index)), tolerance)?)
-    }
-
-    fn prepared(&mut self, layer: usize) -> Result<&mut Prepared, RenderError> {
-        let renderer = self.renderer;
+    fn showing(&mut self, layer: usize) -> Result<&mut Showing, RenderError> {
         let spec = &self.spec.layers[layer];
-        let slot = &mut self.layers[layer];
-        if slot.is_none() {
-            *slot = Some(Prepared {
-                source: prepare(renderer, spec)?,
-                placed: None,
-            });
+        match &mut self.layers[layer].showing {
+            Some(showing) => Ok(showing),
+            none => Ok(none.insert(Showing::open(
+                self.renderer,
+                &spec.content,
+                spec.treatment,
+                &spec.label,
+            )?)),
         }
-        slot.as_mut()
-            .ok_or_else(|| RenderError::Package("a layer was not prepared".into()))
     }
 
     /// Gives the decoders back: only a chunk that came out whole does, so that
     /// a decoder that failed is not used again.
     pub fn finish(self) {
-        for prepared in self.layers.into_iter().flatten() {
-            if let Source::Footage { asset, decoder, .. } = prepared.source {
-                self.renderer.decoders.give_back(asset, *decoder);
-            }
+        for prepared in self.layers {
+            let mattes = prepared.mattes.into_iter().map(|matte| matte.showing);
+            mattes
+                .chain([prepared.showing])
+                .flatten()
+                .for_each(|showing| showing.close(self.renderer));
         }
     }
 }
 
-fn prepare(renderer: &Renderer, layer: &Layer) -> Result<Source, RenderError> {
-    let locate = |asset: &Digest| {
-        let missing = |source| RenderError::Asset {
-            what: layer.label.clone(),
-            source,
-        };
-        renderer.library.locate(asset).map_err(missing)
-    };
-    match &layer.content {
-        LayerContent::Footage { asset, from, .. } => {
-            let decoder = renderer.decoders.take(
-                asset,
-                &locate(asset)?,
-                *from,
-                renderer.library.duration(asset),
-            )?;
-            Ok(Source::Footage {
-                asset: *asset,
-                from: *from,
-                decoder: Box::new(decoder),
-            })
-        }
-        LayerContent::Still { asset } => {
-            let picture = renderer.pictures.still(asset, &locate(asset)?);
-            picture
-                .map(Source::Still)
-                .map_err(|error| RenderError::draw(&layer.label, &error))
-        }
-        LayerContent::Drawn { moment, .. } => match layer.content.moves() {
-            Some(_) => Ok(Source::Moving),
-            None => drawn(renderer, layer, moment.from).map(Source::Drawn),
-        },
-    }
+fn size(frame: &Frame) -> (usize, usize) {
+    (frame.layout.width, frame.layout.height)
 }
 
-/// What a drawn layer shows at `time` of its own.
-fn drawn(renderer: &Renderer, layer: &Layer, time: Time) -> Result<Option<Drawn>, RenderError> {
-    let LayerContent::Drawn { art, .. } = &layer.content else {
-        return Ok(None);
-    };
-    let locate = |asset: &Digest| {
-        let path = renderer.library.locate(asset);
-        path.map_err(|error| error.to_string())
-    };
-    let drawn = renderer.pictures.drawn(art, time, &locate);
-    drawn.map_err(|error| RenderError::draw(&layer.label, &error))
-}
-
-/// Whether it has the same rectangle in all frames in which it is seen.
-fn stands_still(path: &Path) -> bool {
-    match path {
-        Path::Rest(_) => true,
-        Path::Moving(states) => {
-            let mut rectangles = states
-                .iter()
-                .filter(|state| state.opacity > 0)
-                .map(|state| State {
-                    opacity: OPAQUE,
-                    ..*state
-                });
-            let first = rectangles.next();
-            rectangles.all(|rectangle| Some(rectangle) == first)
-        }
-    }
-}
-
-impl Drawn {
-    /// Where the ink stands when `state` is where the whole box does.
-    fn ink(&self, state: &State) -> State {
-        let part = |length: i32, share: u32, whole: u32| {
-            (i64::from(length) * i64::from(share) / i64::from(whole.max(1))) as i32
-        };
-        let (width, height) = self.picture.size();
-        State {
-            x: state.x + part(state.width, self.offset.0, self.size.0),
-            y: state.y + part(state.height, self.offset.1, self.size.1),
-            width: part(state.width, width as u32, self.size.0),
-            height: part(state.height, height as u32, self.size.1),
-            ..*state
-        }
-    }
+/// Whether a layer stands in the same place in all of these states in which it is
+/// seen: fades and wipes move nothing.
+fn stands_still(states: impl Iterator<Item = State>) -> bool {
+    let mut places = states.filter(|state| state.opacity > 0).map(|state| State {
+        opacity: OPAQUE,
+        wipe: None,
+        ..state
+    });
+    let first = places.next();
+    places.all(|place| Some(place) == first)
 }

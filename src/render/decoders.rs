@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::digest::Digest;
-use crate::media::{MediaError, VideoDecoder};
+use crate::media::{Claims, MediaError, VideoDecoder};
 use crate::time::Time;
 
 /// Decoders kept open while nobody uses them.
@@ -31,7 +31,7 @@ impl Decoders {
         asset: &Digest,
         path: &Path,
         from: Time,
-        claimed: Option<Time>,
+        claims: Claims,
     ) -> Result<VideoDecoder, MediaError> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // How far it has to decode on, or has to go back: the least is best.
@@ -51,7 +51,7 @@ impl Decoders {
             return Ok(idle.swap_remove(best).decoder);
         }
         drop(idle);
-        VideoDecoder::open(path, claimed)
+        VideoDecoder::open(path, claims)
     }
 
     /// Gives a decoder back that worked.

@@ -1,19 +1,16 @@
-//! Still pictures as the compositor wants them: planar, premultiplied, in
-//! several sizes.
+//! Pictures as the compositor wants them: planar, premultiplied, in several sizes.
 
-use fast_image_resize as fir;
-use fir::images::{Image, ImageRef};
+use std::sync::Arc;
 
-/// One plane of 8-bit samples without padding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Plane {
-    pub width: usize,
-    pub height: usize,
-    pub data: Vec<u8>,
-}
+use crate::media::Frame;
+use crate::render::key;
+use crate::render::place::Rect;
+use crate::render::plane::Plane;
+use crate::render::tone;
+use crate::timeline::treatment::{ChromaKey, Filter};
 
-/// A picture in Y'CbCr 4:4:4, BT.709 limited range, each sample already
-/// multiplied by alpha, with the alpha plane unless it is opaque.
+/// A picture in Y'CbCr, BT.709 limited range, each sample already multiplied by
+/// alpha.
 #[derive(Clone, Debug)]
 pub(super) struct Picture {
     /// The full size first, each next one half of it.
@@ -23,9 +20,27 @@ pub(super) struct Picture {
 /// One size of a picture.
 #[derive(Clone, Debug)]
 pub(super) struct Level {
-    /// Y', Cb, Cr.
+    /// Y', Cb, Cr. Those of chroma may be half as wide and high.
     pub planes: [Plane; 3],
-    pub alpha: Option<Plane>,
+    /// `None` where no pixel is transparent.
+    pub alpha: Option<Alpha>,
+}
+
+/// How opaque each sample is: for luma, and for chroma.
+#[derive(Clone, Debug)]
+pub(super) struct Alpha {
+    pub luma: Arc<Plane>,
+    pub chroma: Arc<Plane>,
+}
+
+impl Alpha {
+    /// For plane 0, 1 or 2.
+    pub fn of(&self, plane: usize) -> &Plane {
+        match plane {
+            0 => &self.luma,
+            _ => &self.chroma,
+        }
+    }
 }
 
 /// Below this side no smaller size is made.
@@ -52,15 +67,65 @@ impl Picture {
             data: rgba.chunks_exact(4).map(of).collect(),
         };
         let planes = [0, 1, 2].map(|row: usize| plane(&|pixel| convert(row, pixel)));
-        let alpha = (!opaque).then(|| plane(&|pixel| pixel[3]));
-        let mut levels = vec![Level { planes, alpha }];
-        while let Some(last) = levels.last()
+        let alpha = (!opaque).then(|| {
+            let alpha = Arc::new(plane(&|pixel| pixel[3]));
+            Alpha {
+                luma: Arc::clone(&alpha),
+                chroma: alpha,
+            }
+        });
+        Self::in_sizes(Level { planes, alpha })
+    }
+
+    /// From a part of a decoded frame, in whole pairs of pixels.
+    pub fn from_frame(frame: &Frame, part: Part, key: Option<ChromaKey>) -> Self {
+        let [from, size] = [(part.left, part.top), (part.width, part.height)];
+        let half = |(x, y): (usize, usize)| (x / 2, y / 2);
+        let halves = (half(from), (size.0.div_ceil(2), size.1.div_ceil(2)));
+        let mut planes = [0, 1, 2].map(|plane: usize| {
+            let (from, size) = if plane == 0 { (from, size) } else { halves };
+            Plane::copied(from, size, frame.plane_size(plane).2, frame.planes()[plane])
+        });
+        let own = frame.alpha.as_ref();
+        let own = own.map(|alpha| Plane::copied(from, size, frame.layout.width, alpha));
+        let keyed = key.map(|key| key::alpha(&planes, key));
+        let alpha = match (own, keyed) {
+            (Some(mut own), Some(keyed)) => {
+                own.multiply(&keyed.data);
+                Some(own)
+            }
+            (own, keyed) => own.or(keyed),
+        };
+        let alpha = alpha.map(|luma| Alpha {
+            chroma: Arc::new(luma.halved()),
+            luma: Arc::new(luma),
+        });
+        if let Some(alpha) = &alpha {
+            for (index, plane) in planes.iter_mut().enumerate() {
+                plane.multiply(&alpha.of(index).data);
+            }
+        }
+        Self {
+            levels: vec![Level { planes, alpha }],
+        }
+    }
+
+    fn in_sizes(full: Level) -> Self {
+        let full = Self { levels: vec![full] };
+        full.with_sizes(0.0)
+    }
+
+    /// With all smaller sizes that are large enough to be drawn at `scale`.
+    pub fn with_sizes(mut self, scale: f64) -> Self {
+        let full = self.size().0 as f64;
+        while let Some(last) = self.levels.last()
             && last.planes[0].width.min(last.planes[0].height) >= 2 * SMALLEST_SIDE
+            && last.planes[0].width as f64 >= 2.0 * full * scale
         {
             let next = last.halved();
-            levels.push(next);
+            self.levels.push(next);
         }
-        Self { levels }
+        self
     }
 
     /// Width and height in pixels.
@@ -74,14 +139,55 @@ impl Picture {
         self.levels[0].alpha.is_none()
     }
 
-    /// The smallest size that is not enlarged when drawn `width` pixels wide.
-    pub fn level(&self, width: f64) -> &Level {
-        let large_enough = |level: &&Level| level.planes[0].width as f64 >= width;
-        self.levels
-            .iter()
-            .rev()
-            .find(large_enough)
-            .unwrap_or(&self.levels[0])
+    /// The smallest size in which nothing is enlarged when the picture is drawn at
+    /// `scale` times its full size, and how many times smaller than that it is.
+    pub fn level(&self, scale: f64) -> (&Level, f64) {
+        let full = self.size().0 as f64;
+        let large_enough = |level: &&Level| level.planes[0].width as f64 >= full * scale;
+        let level = self.levels.iter().rev().find(large_enough);
+        let level = level.unwrap_or(&self.levels[0]);
+        (level, level.planes[0].width as f64 / full)
+    }
+
+    /// A part of it.
+    pub fn cut(&self, part: Part) -> Self {
+        let [from, size] = [(part.left, part.top), (part.width, part.height)];
+        let full = &self.levels[0];
+        // Chroma is as wide as luma in whatever is cut after it was made.
+        let cut = |plane: &Plane| plane.cut(from, size);
+        let alpha = full.alpha.as_ref().map(|alpha| {
+            let alpha = Arc::new(cut(&alpha.luma));
+            Alpha {
+                luma: Arc::clone(&alpha),
+                chroma: alpha,
+            }
+        });
+        Self::in_sizes(Level {
+            planes: [0, 1, 2].map(|plane: usize| cut(&full.planes[plane])),
+            alpha,
+        })
+    }
+
+    /// With its colours changed.
+    pub fn toned(mut self, filter: Filter) -> Self {
+        for level in &mut self.levels {
+            tone::apply(filter, level);
+        }
+        self
+    }
+
+    /// Mirrored across, and upside down.
+    pub fn mirrored(&self, across: bool, down: bool) -> Self {
+        let levels = self.levels.iter().map(|level| Level {
+            planes: [0, 1, 2].map(|plane: usize| level.planes[plane].mirrored(across, down)),
+            alpha: level.alpha.as_ref().map(|alpha| Alpha {
+                luma: Arc::new(alpha.luma.mirrored(across, down)),
+                chroma: Arc::new(alpha.chroma.mirrored(across, down)),
+            }),
+        });
+        Self {
+            levels: levels.collect(),
+        }
     }
 
     /// Bytes in memory.
@@ -90,6 +196,31 @@ impl Picture {
             .iter()
             .map(|level| level.planes[0].data.len() * if level.alpha.is_some() { 4 } else { 3 })
             .sum()
+    }
+}
+
+/// A part of a picture in whole pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub left: usize,
+    pub top: usize,
+    pub width: usize,
+    pub height: usize,
+}
+
+impl Part {
+    /// The smallest that holds `rect` in a picture of this size, of pixels in groups
+    /// of `group` each way.
+    pub fn around(rect: Rect, (width, height): (usize, usize), group: usize) -> Self {
+        let start = |from: f64| (from.max(0.0) as usize) / group * group;
+        let end = |to: f64, limit: usize| (to.ceil() as usize).next_multiple_of(group).min(limit);
+        let (left, top) = (start(rect.x), start(rect.y));
+        Self {
+            left,
+            top,
+            width: end(rect.x + rect.width, width).saturating_sub(left),
+            height: end(rect.y + rect.height, height).saturating_sub(top),
+        }
     }
 }
 
@@ -109,87 +240,21 @@ pub(super) fn ycbcr([r, g, b]: [u8; 3]) -> [u8; 3] {
 impl Level {
     fn halved(&self) -> Self {
         let half = |plane: &Plane| {
-            let source = Source {
-                left: 0.0,
-                top: 0.0,
-                width: plane.width as f64,
-                height: plane.height as f64,
-            };
+            let source = Rect::sized((plane.width, plane.height));
             plane.resampled(source, plane.width.div_ceil(2), plane.height.div_ceil(2))
         };
+        let alpha = self.alpha.as_ref().map(|alpha| {
+            let luma = Arc::new(half(&alpha.luma));
+            let chroma = if Arc::ptr_eq(&alpha.luma, &alpha.chroma) {
+                Arc::clone(&luma)
+            } else {
+                Arc::new(half(&alpha.chroma))
+            };
+            Alpha { luma, chroma }
+        });
         Self {
             planes: [0, 1, 2].map(|plane: usize| half(&self.planes[plane])),
-            alpha: self.alpha.as_ref().map(half),
-        }
-    }
-}
-
-/// The part of a plane that is drawn, in its pixels; may begin and end between them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Source {
-    pub left: f64,
-    pub top: f64,
-    pub width: f64,
-    pub height: f64,
-}
-
-impl Plane {
-    /// Copies a plane whose rows are `stride` bytes apart.
-    pub fn copied(width: usize, height: usize, stride: usize, data: &[u8]) -> Self {
-        let rows = data.chunks(stride).take(height);
-        Self {
-            width,
-            height,
-            data: rows.flat_map(|row| &row[..width]).copied().collect(),
-        }
-    }
-
-    /// With a border of zeros: transparent, as samples are premultiplied.
-    pub fn bordered(&self, border: usize) -> Self {
-        let (width, height) = (self.width + 2 * border, self.height + 2 * border);
-        let mut data = vec![0; width * height];
-        for (to, from) in data
-            .chunks_mut(width)
-            .skip(border)
-            .zip(self.data.chunks(self.width))
-        {
-            to[border..border + self.width].copy_from_slice(from);
-        }
-        Self {
-            width,
-            height,
-            data,
-        }
-    }
-
-    /// The part `source` of it at another size: Lanczos, and exact to fractions
-    /// of a pixel, so that slow movement is smooth.
-    pub fn resampled(&self, source: Source, width: usize, height: usize) -> Self {
-        let whole = source.left == 0.0 && source.top == 0.0;
-        if whole
-            && (source.width, source.height) == (width as f64, height as f64)
-            && (self.width, self.height) == (width, height)
-        {
-            return self.clone();
-        }
-        let mut to = Image::new(width as u32, height as u32, fir::PixelType::U8);
-        let options = fir::ResizeOptions::new()
-            .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3))
-            .crop(source.left, source.top, source.width, source.height);
-        let from = ImageRef::new(
-            self.width as u32,
-            self.height as u32,
-            &self.data,
-            fir::PixelType::U8,
-        )
-        .expect("a plane has width x height samples");
-        fir::Resizer::new()
-            .resize(&from, &mut to, &options)
-            .expect("the source was cut to the plane, and both are 8-bit");
-        Self {
-            width,
-            height,
-            data: to.into_vec(),
+            alpha,
         }
     }
 }
@@ -232,29 +297,48 @@ mod tests {
             (512.0, 512),
             (100.0, 128),
         ] {
-            assert_eq!(picture.level(width).planes[0].width, expected, "{width}");
+            let (level, share) = picture.level(width / 1024.0);
+            assert_eq!(level.planes[0].width, expected, "{width}");
+            assert_eq!(share, expected as f64 / 1024.0);
         }
     }
 
     #[test]
-    fn an_even_plane_stays_even_when_resampled() {
-        let plane = Plane {
-            width: 100,
-            height: 60,
-            data: vec![77; 6000],
+    fn a_part_is_whole_pixels_around_a_rectangle() {
+        let rect = Rect {
+            x: 3.5,
+            y: 2.0,
+            width: 4.0,
+            height: 5.5,
         };
-        let source = Source {
-            left: 10.3,
-            top: 5.7,
-            width: 50.4,
-            height: 40.2,
+        let part = |group| {
+            let Part {
+                left,
+                top,
+                width,
+                height,
+            } = Part::around(rect, (9, 100), group);
+            [left, top, width, height]
         };
-        assert!(
-            plane
-                .resampled(source, 33, 21)
-                .data
-                .iter()
-                .all(|sample| *sample == 77)
-        );
+        assert_eq!(part(1), [3, 2, 5, 6]);
+        assert_eq!(part(2), [2, 2, 6, 6]);
+    }
+
+    #[test]
+    fn footage_with_alpha_is_premultiplied() {
+        let mut frame = Frame::filled(4, 2, [200, 100, 60]);
+        frame.alpha = Some(crate::media::Pixels::new(8, |data| {
+            data.extend([0, 0, 255, 255, 0, 0, 255, 255]);
+        }));
+        let part = Part {
+            left: 0,
+            top: 0,
+            width: 4,
+            height: 2,
+        };
+        let picture = Picture::from_frame(&frame, part, None);
+        let level = &picture.levels[0];
+        assert_eq!(level.planes[0].data, [0, 0, 200, 200, 0, 0, 200, 200]);
+        assert_eq!(level.planes[1].data, [0, 100]);
     }
 }

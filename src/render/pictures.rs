@@ -1,25 +1,29 @@
-//! Decoded pictures and what was drawn, kept for the chunks to come.
+//! Decoded pictures and drawings, kept for the chunks to come.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::digest::Digest;
-use crate::raster::{self, PictureError, RasterError, Rasteriser, read_picture};
+use crate::raster::{self, PictureError, RasterError, Rasteriser, Sprite, read_picture};
 use crate::render::picture::Picture;
+use crate::render::place::Rect;
 use crate::time::Time;
 use crate::timeline::Art;
 
 /// Memory for pictures that no chunk is drawing just now.
 const BUDGET_BYTES: usize = 256 << 20;
 
-/// A drawing and where its ink stands in its box: empty margins are not drawn.
+/// Tells where the file of a digest is, or why it is not to be had.
+pub(super) type Locate<'a> = dyn Fn(&Digest) -> Result<PathBuf, String> + 'a;
+
+/// What is drawn of a picture, and where that stands in its box: empty margins are not.
 #[derive(Clone)]
-pub(super) struct Drawn {
+pub(super) struct Ink {
     pub picture: Arc<Picture>,
-    /// Left and top of the ink, and the size of the box, in pixels.
-    pub offset: (u32, u32),
-    pub size: (u32, u32),
+    /// In pixels of the box.
+    pub rect: Rect,
 }
 
 pub(super) struct Pictures {
@@ -29,10 +33,15 @@ pub(super) struct Pictures {
 
 #[derive(Default)]
 struct Kept {
-    stills: HashMap<Digest, Entry<Arc<Picture>>>,
-    drawn: HashMap<(Art, Time), Entry<Option<Drawn>>>,
-    bytes: usize,
+    stills: Shelf<Digest, Arc<Picture>>,
+    /// By what is drawn, and the own time at which it stands still.
+    drawings: Shelf<(Art, Time), Option<Ink>>,
     clock: u64,
+}
+
+struct Shelf<K, T> {
+    entries: HashMap<K, Entry<T>>,
+    bytes: usize,
 }
 
 struct Entry<T> {
@@ -53,73 +62,68 @@ impl Pictures {
     pub fn still(&self, asset: &Digest, path: &Path) -> Result<Arc<Picture>, PictureError> {
         let mut kept = self.kept();
         let now = kept.tick();
-        if let Some(entry) = kept.stills.get_mut(asset) {
-            entry.used = now;
-            return Ok(Arc::clone(&entry.value));
+        if let Some(known) = kept.stills.get(asset, now) {
+            return Ok(known);
         }
         drop(kept);
-        let sprite = read_picture(path)?;
-        let picture = Arc::new(Picture::from_rgba(
-            sprite.width() as usize,
-            sprite.height() as usize,
-            sprite.rgba(),
-        ));
-        let entry = Entry {
-            value: Arc::clone(&picture),
-            bytes: picture.bytes(),
-            used: now,
-        };
+        let picture = Arc::new(picture_of(&read_picture(path)?));
+        let bytes = picture.bytes();
         let mut kept = self.kept();
-        kept.bytes += entry.bytes;
-        kept.bytes -= kept.stills.insert(*asset, entry).map_or(0, |old| old.bytes);
+        kept.stills.put(*asset, Arc::clone(&picture), bytes, now);
         kept.trim();
         Ok(picture)
     }
 
-    /// What `art` shows at `time` of its own; `None` when it has no ink. `locate`
-    /// knows where the file of a digest is.
+    /// What `art` draws at the time `at` of its own; `None` when it has no ink. Kept
+    /// only if it `rests` there. `locate` knows where the file of a digest is.
     pub fn drawn(
         &self,
         art: &Art,
-        time: Time,
-        locate: &dyn Fn(&Digest) -> Result<PathBuf, String>,
-    ) -> Result<Option<Drawn>, RasterError> {
-        let key = (art.clone(), time);
+        (at, rests): (Time, bool),
+        locate: &Locate,
+    ) -> Result<Option<Ink>, RasterError> {
+        if !rests {
+            return self.draw(art, at, locate);
+        }
+        let key = (art.clone(), at);
         let mut kept = self.kept();
         let now = kept.tick();
-        if let Some(entry) = kept.drawn.get_mut(&key) {
-            entry.used = now;
-            return Ok(entry.value.clone());
+        if let Some(known) = kept.drawings.get(&key, now) {
+            return Ok(known);
         }
         drop(kept);
-        let sprite = raster::draw(&self.rasteriser, art, time, locate)?;
-        let drawn = sprite.ink().is_some().then(|| {
-            let (x, y, ink) = sprite.trim();
-            let picture =
-                Picture::from_rgba(ink.width() as usize, ink.height() as usize, ink.rgba());
-            Drawn {
-                picture: Arc::new(picture),
-                offset: (x, y),
-                size: art.size(),
-            }
-        });
-        let bytes = drawn.as_ref().map_or(0, |drawn| drawn.picture.bytes()) + length(art);
-        let entry = Entry {
-            value: drawn.clone(),
-            bytes,
-            used: now,
-        };
+        let ink = self.draw(art, at, locate)?;
+        let bytes = ink.as_ref().map_or(0, |ink| ink.picture.bytes()) + art.bytes();
         let mut kept = self.kept();
-        kept.bytes += entry.bytes;
-        kept.bytes -= kept.drawn.insert(key, entry).map_or(0, |old| old.bytes);
+        kept.drawings.put(key, ink.clone(), bytes, now);
         kept.trim();
-        Ok(drawn)
+        Ok(ink)
+    }
+
+    fn draw(&self, art: &Art, at: Time, locate: &Locate) -> Result<Option<Ink>, RasterError> {
+        let sprite = raster::draw(&self.rasteriser, art, at, locate)?;
+        Ok(sprite.ink().is_some().then(|| {
+            let (x, y, ink) = sprite.trim();
+            Ink {
+                picture: Arc::new(picture_of(&ink)),
+                rect: Rect::sized((ink.width() as usize, ink.height() as usize))
+                    .moved(f64::from(x), f64::from(y)),
+            }
+        }))
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // A panic between two map operations leaves the byte count off, not the pictures wrong.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn picture_of(sprite: &Sprite) -> Picture {
+    Picture::from_rgba(
+        sprite.width() as usize,
+        sprite.height() as usize,
+        sprite.rgba(),
+    )
 }
 
 impl Kept {
@@ -130,40 +134,52 @@ impl Kept {
 
     /// Forgets what was longest unused until the rest fits.
     fn trim(&mut self) {
-        while self.bytes > BUDGET_BYTES {
-            let still = self
-                .stills
-                .iter()
-                .min_by_key(|(_, entry)| entry.used)
-                .map(|(key, entry)| (*key, entry.used));
-            let drawn = self
-                .drawn
-                .iter()
-                .min_by_key(|(_, entry)| entry.used)
-                .map(|(key, entry)| (key.clone(), entry.used));
-            let freed = match (still, drawn) {
-                (Some((key, used)), drawn)
-                    if drawn.as_ref().is_none_or(|(_, other)| used <= *other) =>
-                {
-                    self.stills.remove(&key).map(|entry| entry.bytes)
-                }
-                (_, Some((key, _))) => self.drawn.remove(&key).map(|entry| entry.bytes),
-                _ => None,
+        while self.stills.bytes + self.drawings.bytes > BUDGET_BYTES {
+            let forgot = match (self.stills.oldest(), self.drawings.oldest()) {
+                (Some(still), Some(drawing)) if drawing < still => self.drawings.forget_oldest(),
+                (Some(_), _) => self.stills.forget_oldest(),
+                (None, _) => self.drawings.forget_oldest(),
             };
-            match freed {
-                Some(bytes) => self.bytes -= bytes,
-                None => break,
+            if !forgot {
+                break;
             }
         }
     }
 }
 
-/// About how many bytes a drawing's description takes.
-fn length(art: &Art) -> usize {
-    let text = match art {
-        Art::Markup(markup) => markup.html.len() + markup.css.len(),
-        Art::Svg(svg) => svg.markup.len(),
-        Art::Lottie(_) => 0,
-    };
-    text + size_of::<Art>()
+impl<K, T> Default for Shelf<K, T> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone, T: Clone> Shelf<K, T> {
+    fn get(&mut self, key: &K, now: u64) -> Option<T> {
+        let entry = self.entries.get_mut(key)?;
+        entry.used = now;
+        Some(entry.value.clone())
+    }
+
+    fn put(&mut self, key: K, value: T, bytes: usize, used: u64) {
+        self.bytes += bytes;
+        let entry = Entry { value, bytes, used };
+        self.bytes -= self.entries.insert(key, entry).map_or(0, |old| old.bytes);
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        self.entries.values().map(|entry| entry.used).min()
+    }
+
+    /// Says whether there was one.
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
+        let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+            return false;
+        };
+        self.bytes -= self.entries.remove(&key).map_or(0, |entry| entry.bytes);
+        true
+    }
 }

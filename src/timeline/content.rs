@@ -152,6 +152,16 @@ impl Art {
             Self::Markup(_) | Self::Svg(_) => local,
         }
     }
+
+    /// Bytes of its description in memory, about.
+    pub fn bytes(&self) -> usize {
+        let text = match self {
+            Self::Markup(markup) => markup.html.len() + markup.css.len(),
+            Self::Svg(svg) => svg.markup.len(),
+            Self::Lottie(_) => 0,
+        };
+        text + size_of::<Self>()
+    }
 }
 
 /// SVG of known elements only, drawn to fill its box.
