@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::cache::{CacheConfig, FragmentCache};
 use crate::delivery::{Delivery, Planner};
+use crate::fetch::{Downloads, FetchConfig};
 use crate::media::{AssetLibrary, PcmStore};
 use crate::policy::PolicyKind;
 use crate::raster::{FontCatalogue, Rasteriser, probe_lottie, probe_picture};
@@ -41,6 +42,17 @@ pub struct EngineConfig {
     pub admission: AdmissionKind,
     /// Memory for complete chunks, in bytes.
     pub chunk_memory: u64,
+    /// What is fetched from other servers.
+    pub fetching: FetchConfig,
+}
+
+impl EngineConfig {
+    /// A planner over these assets: plans without store or threads.
+    pub fn planner(&self) -> Result<Planner> {
+        let folder = self.data_dir.join("downloads");
+        let downloads = Downloads::new(&folder, self.fetching.clone());
+        planner(&self.assets, &self.more_assets, downloads)
+    }
 }
 
 /// All that is needed to make videos.
@@ -66,7 +78,7 @@ impl Engine {
             ..StoreConfig::new(config.data_dir.join("chunks"))
         })?;
         let pcm = PcmStore::open(&config.data_dir.join("sound"))?;
-        let planner = planner(&config.assets, &config.more_assets)?;
+        let planner = config.planner()?;
         let rasteriser = Arc::clone(planner.rasteriser());
         let renderer = Renderer::new(planner.library().clone(), pcm, rasteriser);
         let threads = config.threads.or(std::thread::available_parallelism().ok());
@@ -92,7 +104,7 @@ impl Engine {
 }
 
 /// A planner over `assets`, and `more` before it: plans without store or threads.
-pub fn planner(assets: &Path, more: &[PathBuf]) -> Result<Planner> {
+pub fn planner(assets: &Path, more: &[PathBuf], downloads: Downloads) -> Result<Planner> {
     let fonts = assets.join("fonts");
     let fonts = FontCatalogue::load(&fonts, &[])
         .with_context(|| format!("the fonts in {}", fonts.display()))?;
@@ -105,5 +117,5 @@ pub fn planner(assets: &Path, more: &[PathBuf]) -> Result<Planner> {
     };
     let library = AssetLibrary::new(roots, probe_still);
     let rasteriser = Arc::new(Rasteriser::new(Arc::clone(&fonts)));
-    Ok(Planner::new(library, fonts, rasteriser))
+    Ok(Planner::new(library, downloads, fonts, rasteriser))
 }

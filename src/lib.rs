@@ -9,6 +9,7 @@
 //!   [`cmaf`], [`playlist`]: what players read. Pure.
 //! - [`policy`]: what to keep when not all can be. Pure.
 //! - [`store`] ← [`cache`]: chunks on disk, in memory and on their way.
+//! - [`fetch`]: files of other servers.
 //! - [`media`], [`raster`] → [`render`]: files to pixels and samples, and those
 //!   to chunks. Only with the feature `media`.
 //! - [`delivery`]: the one way to a chunk, cache else render.
@@ -27,6 +28,7 @@ pub mod timeline;
 
 pub mod cache;
 pub mod catalogue;
+pub mod fetch;
 pub mod store;
 
 #[cfg(feature = "media")]

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use crate::fetch::Downloads;
 use crate::{app, media};
 
 #[derive(Debug, Args)]
@@ -81,7 +82,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
             Some("scripts/install-deps --runtime".into()),
         ),
     }
-    match app::planner(&args.assets, &[]) {
+    match app::planner(&args.assets, &[], Downloads::off()) {
         Ok(planner) => {
             check(
                 format!("the fonts in {} are read", args.assets.display()),

@@ -7,7 +7,6 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::app;
 use crate::chunk::Difference;
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
 use crate::partition::PlacedChunk;
@@ -74,7 +73,7 @@ impl From<Difference> for PropertyChange {
 
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode> {
     let config = args.folders.config(Some(&args.first.template));
-    let planner = app::planner(&config.assets, &config.more_assets)?;
+    let planner = config.planner()?;
     let partitioning = args.partition.partitioning();
     let first = inputs::read_template(&args.first.template)?;
     let first = inputs::plan(&planner, first, &args.first.data(), &partitioning)?;

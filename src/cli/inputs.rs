@@ -12,6 +12,7 @@ use crate::app::EngineConfig;
 use crate::cache::CacheConfig;
 use crate::cli::BadInput;
 use crate::delivery::{Plan, PlanError, Planner};
+use crate::fetch::{Allowed, FetchConfig};
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, Scheme};
 use crate::policy::PolicyKind;
 use crate::store::AdmissionKind;
@@ -73,6 +74,46 @@ pub(super) struct FolderArgs {
     /// Render threads [default: as many as cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub fetching: FetchArgs,
+}
+
+/// What is fetched from other servers.
+#[derive(Clone, Debug, Args)]
+pub(super) struct FetchArgs {
+    /// Fetch nothing from other servers: every src is a path
+    #[arg(long, env = "LOOMCAST_NO_FETCH")]
+    no_fetch: bool,
+
+    /// Fetch from this host, address or network too, though it be private; may be given again
+    #[arg(
+        long = "allow-host",
+        value_name = "HOST|CIDR",
+        env = "LOOMCAST_ALLOW_HOSTS",
+        value_delimiter = ','
+    )]
+    allowed: Vec<Allowed>,
+
+    /// The largest file that is fetched
+    #[arg(long, value_name = "SIZE", env = "LOOMCAST_MAX_DOWNLOAD", value_parser = size, default_value = "1GiB")]
+    max_download: u64,
+
+    /// The most that fetched files take on disk
+    #[arg(long, value_name = "SIZE", env = "LOOMCAST_DOWNLOADS_SIZE", value_parser = size, default_value = "16GiB")]
+    downloads_size: u64,
+}
+
+impl FetchArgs {
+    fn config(&self) -> FetchConfig {
+        FetchConfig {
+            enabled: !self.no_fetch,
+            allowed: self.allowed.clone(),
+            max_file_bytes: self.max_download,
+            max_bytes: self.downloads_size,
+            ..FetchConfig::default()
+        }
+    }
 }
 
 impl FolderArgs {
@@ -92,6 +133,7 @@ impl FolderArgs {
             eviction: self.eviction,
             admission: AdmissionKind::All,
             chunk_memory: CacheConfig::default().ram_bytes,
+            fetching: self.fetching.config(),
         }
     }
 }
@@ -185,9 +227,11 @@ pub(super) fn plan(
     data: &Data,
     partitioning: &Partitioning,
 ) -> Result<Plan> {
-    let plan = planner
-        .plan(edit, data, partitioning)
-        .map_err(|PlanError::Edit(error)| BadInput(error.to_string()))?;
+    let plan = planner.plan(edit, data, partitioning);
+    let plan = plan.map_err(|error| match error {
+        PlanError::Edit(error) => BadInput(error.to_string()).into(),
+        PlanError::Unavailable(message) => anyhow::Error::msg(message),
+    })?;
     for warning in &plan.warnings {
         eprintln!("loomcast: warning: {warning}");
     }

@@ -7,7 +7,6 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::app;
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
 use crate::delivery::Plan;
 use crate::partition::PlacedChunk;
@@ -46,7 +45,7 @@ pub(super) struct PlannedChunk {
 pub(super) fn run(args: &PlanArgs) -> Result<ExitCode> {
     let edit = inputs::read_template(&args.template.template)?;
     let config = args.folders.config(Some(&args.template.template));
-    let planner = app::planner(&config.assets, &config.more_assets)?;
+    let planner = config.planner()?;
     let plan = inputs::plan(
         &planner,
         edit,

@@ -4,6 +4,7 @@
 //! still be growing. What to render is decided by the cache (once per key, for
 //! all who ask), when by the render queue.
 
+mod fetching;
 mod movie;
 mod origin;
 mod planner;

@@ -2,18 +2,20 @@
 //! is made of, with their keys.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::media::AssetLibrary;
+use crate::delivery::fetching::{Fetched, fetch, refused};
+use crate::fetch::{Downloads, Freshness, Held};
+use crate::media::{AssetLibrary, LibraryError};
 use crate::partition::{Partition, Partitioning, partition};
-use crate::raster::{FontCatalogue, FontError, FontSelection, Rasteriser};
-use crate::template::bind::{Assets, FontBook, FontChoice, bind};
+use crate::raster::{FontCatalogue, FontError, FontSelection, OwnFont, Rasteriser};
+use crate::template::asset::{Place, Source};
+use crate::template::bind::{AssetInfo, Assets, FontBook, FontChoice, bind};
 use crate::template::edit::Edit;
-use crate::template::error::{EditError, Warning};
+use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::Markup;
 use crate::template::merge::{Data, merge};
 use crate::template::richtext::RichText;
@@ -31,6 +33,8 @@ pub struct Plan {
     pub partition: Partition,
     /// What was understood but not followed.
     pub warnings: Vec<Warning>,
+    /// Keeps the files that were fetched for it, so that it can be rendered.
+    pub held: Vec<Held>,
 }
 
 /// Why there is no plan.
@@ -39,6 +43,9 @@ pub enum PlanError {
     /// The Edit, its data or its files are not as they should be.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// Nothing is wrong with them, but files cannot be fetched just now.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// Makes plans. Cheap to clone; blocking, as it reads files.
@@ -47,14 +54,16 @@ pub struct Planner {
     library: AssetLibrary,
     fonts: Arc<FontCatalogue>,
     rasteriser: Arc<Rasteriser>,
-    extended: Arc<Mutex<HashMap<Vec<PathBuf>, Arc<FontCatalogue>>>>,
+    extended: Arc<Mutex<HashMap<Vec<OwnFont>, Arc<FontCatalogue>>>>,
+    downloads: Downloads,
 }
 
 impl Planner {
-    /// Plans with the files of `library` and the fonts of `fonts`; fonts that an
-    /// Edit brings along are made known to `rasteriser`.
+    /// Plans with the files of `library` and those that `downloads` fetches, and the
+    /// fonts of `fonts`; fonts that an Edit brings along are made known to `rasteriser`.
     pub fn new(
         library: AssetLibrary,
+        downloads: Downloads,
         fonts: Arc<FontCatalogue>,
         rasteriser: Arc<Rasteriser>,
     ) -> Self {
@@ -63,12 +72,18 @@ impl Planner {
             fonts,
             rasteriser,
             extended: Arc::default(),
+            downloads,
         }
     }
 
     /// The files that plans name.
     pub fn library(&self) -> &AssetLibrary {
         &self.library
+    }
+
+    /// The files of other servers.
+    pub fn downloads(&self) -> &Downloads {
+        &self.downloads
     }
 
     /// What draws the texts of plans.
@@ -92,25 +107,28 @@ impl Planner {
         let mut warnings = merged.warnings.clone();
         let edit = Edit::read(&merged.document, &mut warnings)?;
         if !edit.output.format.is_chunks() {
-            let place = crate::template::error::Pointer::from("/output/format");
+            let place = Pointer::from("/output/format");
             let name = format!("{:?}", edit.output.format.name());
             return Err(EditError::new(place, name, "mp4 or hls, so far").into());
         }
+        let freshness = if edit.cache {
+            Freshness::AsSaid
+        } else {
+            Freshness::Asked
+        };
+        let sources = edit.sources().chain(&edit.fonts);
+        let fetched = fetch(&self.downloads, sources, freshness, &mut warnings)?;
         let mut assets = Assets::new();
         for source in edit.sources() {
-            if assets.contains_key(&source.path) {
+            if assets.contains_key(source.name()) {
                 continue;
             }
-            let info = self.library.look_up(&source.path).map_err(|error| {
-                EditError::new(
-                    source.pointer.clone(),
-                    format!("{:?}", source.path),
-                    error.to_string(),
-                )
-            })?;
-            assets.insert(source.path.clone(), info);
+            let info = self
+                .look_up(source, &fetched)
+                .map_err(|error| refused(source, &error.to_string()))?;
+            assets.insert(source.name().to_owned(), info);
         }
-        let fonts = self.fonts_of(&edit)?;
+        let fonts = self.fonts_of(&edit, &fetched)?;
         let book = Book { fonts: &fonts };
         let timeline = bind(
             &edit,
@@ -126,39 +144,65 @@ impl Planner {
             timeline,
             partition,
             warnings,
+            held: fetched.into_values().map(|file| file.held).collect(),
         })
     }
 
-    /// The catalogue with the Edit's own fonts before all others.
-    fn fonts_of(&self, edit: &Edit) -> Result<Arc<FontCatalogue>, PlanError> {
-        let mut paths = Vec::new();
-        for source in &edit.fonts {
-            let path = self.library.path(&source.path).map_err(|error| {
-                EditError::new(
-                    source.pointer.clone(),
-                    format!("{:?}", source.path),
-                    error.to_string(),
-                )
-            })?;
-            paths.push(path);
+    /// What is known of the file of `source`.
+    fn look_up(&self, source: &Source, fetched: &Fetched) -> Result<AssetInfo, LibraryError> {
+        let url = match &source.place {
+            Place::Asset(path) => return self.library.look_up(path),
+            Place::Remote(url) => url,
+        };
+        let file = fetched.get(source.name()).ok_or(LibraryError::Missing)?;
+        let info = self.library.look_up_fetched(&file.path)?;
+        if info.digest == file.digest {
+            Ok(info)
+        } else {
+            // The disk spoilt it. It is fetched anew when it is asked for next.
+            self.downloads.forget(url);
+            Err(LibraryError::Changed)
         }
-        if paths.is_empty() {
+    }
+
+    /// The catalogue with the Edit's own fonts before all others.
+    fn fonts_of(&self, edit: &Edit, fetched: &Fetched) -> Result<Arc<FontCatalogue>, PlanError> {
+        let mut own = Vec::new();
+        for source in &edit.fonts {
+            let path = match &source.place {
+                Place::Asset(path) => self.library.path(path),
+                Place::Remote(_) => fetched
+                    .get(source.name())
+                    .map(|file| file.path.clone())
+                    .ok_or(LibraryError::Missing),
+            };
+            let path = path.map_err(|error| refused(source, &error.to_string()))?;
+            let name = source.file_name().to_owned();
+            own.push(OwnFont { path, name });
+        }
+        if own.is_empty() {
             return Ok(Arc::clone(&self.fonts));
         }
         let mut extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = extended.get(&paths) {
+        if let Some(known) = extended.get(&own) {
             return Ok(Arc::clone(known));
         }
         let unusable = |error: FontError| {
-            let place = crate::template::error::Pointer::from("/timeline/fonts");
-            EditError::new(place, error, "font files that can be read")
+            let at = own.iter().position(|font| font.path == error.path());
+            let source = edit.fonts.get(at.unwrap_or_default());
+            let place = source.map_or_else(
+                || Pointer::from("/timeline/fonts"),
+                |source| source.pointer.clone(),
+            );
+            let name = source.map_or_else(String::new, |source| format!("{:?}", source.name()));
+            EditError::new(place, name, format!("a font file: {}", error.reason()))
         };
-        let fonts = Arc::new(self.fonts.with_fonts(&paths).map_err(unusable)?);
+        let fonts = Arc::new(self.fonts.with_fonts(&own).map_err(unusable)?);
         self.rasteriser.extend(&fonts);
         if extended.len() >= MAX_FONT_SETS {
             extended.clear();
         }
-        extended.insert(paths, Arc::clone(&fonts));
+        extended.insert(own, Arc::clone(&fonts));
         Ok(fonts)
     }
 }

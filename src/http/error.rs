@@ -161,8 +161,11 @@ impl IntoResponse for ApiError {
 }
 
 impl From<PlanError> for ApiError {
-    fn from(PlanError::Edit(error): PlanError) -> Self {
-        Self::Edit(error)
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Edit(error) => Self::Edit(error),
+            PlanError::Unavailable(message) => Self::Unavailable(message),
+        }
     }
 }
 

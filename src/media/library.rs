@@ -49,7 +49,17 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     by_path: HashMap<PathBuf, (Stamp, AssetInfo)>,
-    by_digest: HashMap<Digest, (PathBuf, Stamp, Claims)>,
+    by_digest: HashMap<Digest, Located>,
+}
+
+/// Where the bytes of a digest are.
+#[derive(Clone)]
+struct Located {
+    path: PathBuf,
+    stamp: Stamp,
+    claims: Claims,
+    /// In the folder of downloads, from which files go that nobody uses.
+    fetched: bool,
 }
 
 /// What footage or sound says of itself, and a decoder has to know.
@@ -84,32 +94,61 @@ impl AssetLibrary {
     /// [`Source`](crate::template::asset::Source)). Reads it once, until it changes.
     pub fn look_up(&self, path: &str) -> Result<AssetInfo, LibraryError> {
         let (full, stamp) = self.find(path)?;
-        if let Some((known, info)) = self.known().by_path.get(&full)
-            && *known == stamp
-        {
-            return Ok(info.clone());
-        }
-        let digest =
-            digest_of(&full).map_err(|error| LibraryError::Unreadable(error.to_string()))?;
-        let kind = match (self.shared.probe_still)(&full) {
-            Some(kind) => kind.map_err(LibraryError::Unreadable)?,
-            None => crate::media::probe(&full)
-                .map_err(|error| LibraryError::Unreadable(error.to_string()))?,
+        self.read(full, stamp, false)
+    }
+
+    /// What is known of the file at `path`, which was fetched from another server.
+    pub fn look_up_fetched(&self, path: &Path) -> Result<AssetInfo, LibraryError> {
+        let stamp = stamp_of(path).ok_or(LibraryError::Missing)?;
+        self.read(path.to_owned(), stamp, true)
+    }
+
+    fn read(&self, full: PathBuf, stamp: Stamp, fetched: bool) -> Result<AssetInfo, LibraryError> {
+        let known = {
+            let known = self.known();
+            let known = known.by_path.get(&full).filter(|(then, _)| *then == stamp);
+            known.map(|(_, info)| info.clone())
+        };
+        let (info, is_new) = match known {
+            Some(info) => (info, false),
+            None => (self.probe(&full)?, true),
         };
         let claims = Claims {
-            duration: kind.duration(),
-            alpha: matches!(kind, AssetKind::Video { opaque: false, .. }),
+            duration: info.kind.duration(),
+            alpha: matches!(info.kind, AssetKind::Video { opaque: false, .. }),
         };
-        let info = AssetInfo { digest, kind };
         let mut known = self.known();
         if known.by_path.len() >= MAX_REMEMBERED {
             *known = Known::default();
         }
-        known
-            .by_digest
-            .insert(digest, (full.clone(), stamp, claims));
-        known.by_path.insert(full, (stamp, info.clone()));
+        let located = Located {
+            path: full.clone(),
+            stamp,
+            claims,
+            fetched,
+        };
+        // A fetched file may go before one that lies among the assets.
+        let better = known.by_digest.get(&info.digest).is_none_or(|other| {
+            !fetched || other.fetched || stamp_of(&other.path) != Some(other.stamp)
+        });
+        if better {
+            known.by_digest.insert(info.digest, located);
+        }
+        if is_new {
+            known.by_path.insert(full, (stamp, info.clone()));
+        }
         Ok(info)
+    }
+
+    fn probe(&self, full: &Path) -> Result<AssetInfo, LibraryError> {
+        let unreadable =
+            |error: &dyn std::fmt::Display| LibraryError::Unreadable(error.to_string());
+        let digest = digest_of(full).map_err(|error| unreadable(&error))?;
+        let kind = match (self.shared.probe_still)(full) {
+            Some(kind) => kind.map_err(LibraryError::Unreadable)?,
+            None => crate::media::probe(full).map_err(|error| unreadable(&error))?,
+        };
+        Ok(AssetInfo { digest, kind })
     }
 
     /// The full path of the file `path` of the roots.
@@ -119,14 +158,20 @@ impl AssetLibrary {
 
     /// Where the bytes of `digest` are, if the file that had them still has.
     pub fn locate(&self, digest: &Digest) -> Result<PathBuf, LibraryError> {
-        let (path, stamp, _) = self
-            .known()
-            .by_digest
-            .get(digest)
-            .cloned()
-            .ok_or(LibraryError::Missing)?;
+        let located = self.known().by_digest.get(digest).cloned();
+        let Located {
+            path,
+            stamp,
+            fetched,
+            ..
+        } = located.ok_or(LibraryError::Missing)?;
         match stamp_of(&path) {
-            Some(now) if now == stamp => Ok(path),
+            Some(now) if now == stamp => {
+                if fetched {
+                    note_use(&path);
+                }
+                Ok(path)
+            }
             Some(_) => Err(LibraryError::Changed),
             None => Err(LibraryError::Missing),
         }
@@ -138,7 +183,7 @@ impl AssetLibrary {
         known
             .by_digest
             .get(digest)
-            .map(|(_, _, claims)| *claims)
+            .map(|located| located.claims)
             .unwrap_or_default()
     }
 
@@ -170,6 +215,13 @@ fn stamp_of(path: &Path) -> Option<Stamp> {
         bytes: metadata.len(),
         modified: metadata.modified().ok(),
     })
+}
+
+/// Notes that a fetched file is used: those go first that were not for longest.
+fn note_use(path: &Path) {
+    let used = fs::FileTimes::new().set_accessed(SystemTime::now());
+    // Where it cannot be noted, the file goes as if it had not been used.
+    let _noted = fs::File::open(path).and_then(|file| file.set_times(used));
 }
 
 fn digest_of(path: &Path) -> std::io::Result<Digest> {
@@ -207,6 +259,24 @@ mod tests {
             library.look_up("a.png").expect("there").digest,
             before.digest
         );
+    }
+
+    #[test]
+    fn a_file_among_the_assets_stands_in_for_the_same_one_fetched() {
+        let (assets, downloads) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let library = library(assets.path());
+        let own = assets.path().join("a.png");
+        let fetched = downloads.path().join("digest");
+        fs::write(&fetched, b"one").unwrap();
+        let info = library.look_up_fetched(&fetched).unwrap();
+        assert_eq!(library.locate(&info.digest), Ok(fetched.clone()));
+        fs::write(&own, b"one").unwrap();
+        library.look_up("a.png").unwrap();
+        library.look_up_fetched(&fetched).unwrap();
+        assert_eq!(library.locate(&info.digest), Ok(own.clone()));
+        fs::write(&own, b"other").unwrap();
+        library.look_up_fetched(&fetched).unwrap();
+        assert_eq!(library.locate(&info.digest), Ok(fetched));
     }
 
     #[test]

@@ -125,9 +125,30 @@ pub(crate) fn fold(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
+impl FontError {
+    /// The file or folder.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Read { path, .. }
+            | Self::TooLong { path, .. }
+            | Self::NoFace { path }
+            | Self::NoDefault { path, .. } => path,
+        }
+    }
+
+    /// What is wrong, without where the file is.
+    pub fn reason(&self) -> String {
+        let whole = self.to_string();
+        let path = format!("{}: ", self.path().display());
+        whole
+            .strip_prefix(&path)
+            .map_or(whole.clone(), str::to_owned)
+    }
+}
+
 impl Face {
-    /// Every usable face of the file at `path`, which is read now.
-    pub(crate) fn read_all(path: &Path) -> Result<Vec<Arc<Self>>, FontError> {
+    /// Every usable face of the file at `path`, which is read now and called `name`.
+    pub(crate) fn read_all(path: &Path, name: &str) -> Result<Vec<Arc<Self>>, FontError> {
         let loaded = read(path)?;
         let bytes = Arc::clone(&loaded.bytes);
         let collection = ttf_parser::fonts_in_collection(&bytes);
@@ -138,7 +159,7 @@ impl Face {
         let faces: Vec<_> = (0..collection.unwrap_or(1).min(MAX_COLLECTION_FACES))
             .filter_map(|index| {
                 let parsed = ttf_parser::Face::parse(&bytes, index).ok()?;
-                Self::from_parsed(Arc::clone(&file), collection.map(|_| index), &parsed)
+                Self::from_parsed(Arc::clone(&file), name, collection.map(|_| index), &parsed)
             })
             .map(Arc::new)
             .collect();
@@ -172,6 +193,7 @@ impl Face {
 
     fn from_parsed(
         file: Arc<FontFile>,
+        name: &str,
         index: Option<u32>,
         parsed: &ttf_parser::Face<'_>,
     ) -> Option<Self> {
@@ -213,7 +235,7 @@ impl Face {
                 .iter()
                 .map(|name| fold(name))
                 .collect(),
-            stem: stem(&file.path),
+            stem: stem(Path::new(name)),
             weights: axis.map_or(weight..=weight, |axis| {
                 axis.min_value as u16..=axis.max_value as u16
             }),

@@ -81,6 +81,26 @@ pub struct FontRequest<'a> {
     pub italic: bool,
 }
 
+/// A font file of a template's own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OwnFont {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the file is called where it comes from: without its ending, it is
+    /// one of the font's names.
+    pub name: String,
+}
+
+impl From<PathBuf> for OwnFont {
+    fn from(path: PathBuf) -> Self {
+        let name = path.file_name().unwrap_or_default();
+        Self {
+            name: name.to_string_lossy().into_owned(),
+            path,
+        }
+    }
+}
+
 /// What a text gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FontSelection {
@@ -102,7 +122,7 @@ pub struct FontCatalogue {
 
 impl FontCatalogue {
     /// Reads the fonts in `shipped_dir` and those of the template, and notes which of [`SYSTEM_FONTS`] are there.
-    pub fn load(shipped_dir: &Path, template_fonts: &[PathBuf]) -> Result<Self, FontError> {
+    pub fn load(shipped_dir: &Path, template_fonts: &[OwnFont]) -> Result<Self, FontError> {
         let failed = |error| FontError::Read {
             path: shipped_dir.to_owned(),
             error,
@@ -121,7 +141,8 @@ impl FontCatalogue {
         paths.sort();
         let mut faces = Vec::new();
         for path in paths {
-            faces.extend(Face::read_all(&path)?);
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            faces.extend(Face::read_all(&path, &name)?);
         }
         let default = fold(DEFAULT_FAMILY);
         if !faces.iter().any(|face| face.is_of_family(&default)) {
@@ -152,10 +173,10 @@ impl FontCatalogue {
 
     /// The same catalogue with the fonts of one template before all others;
     /// what was read already is shared.
-    pub fn with_fonts(&self, template_fonts: &[PathBuf]) -> Result<Self, FontError> {
+    pub fn with_fonts(&self, template_fonts: &[OwnFont]) -> Result<Self, FontError> {
         let mut faces = Vec::new();
-        for path in template_fonts {
-            faces.extend(Face::read_all(path)?);
+        for OwnFont { path, name } in template_fonts {
+            faces.extend(Face::read_all(path, name)?);
         }
         faces.extend(self.faces.iter().cloned());
         Ok(Self {

@@ -18,7 +18,7 @@ pub mod visible;
 pub use self::art::draw;
 pub use self::engine::{RASTERISER_VERSION, RasterError, RasterRequest, Rasteriser};
 pub use self::face::FontError;
-pub use self::fonts::{FontCatalogue, FontRequest, FontSelection, SYSTEM_FONTS};
+pub use self::fonts::{FontCatalogue, FontRequest, FontSelection, OwnFont, SYSTEM_FONTS};
 pub use self::lottie::probe_lottie;
 pub use self::picture::{PictureError, decode_picture, probe_picture, read_picture};
 pub use self::sprite::Sprite;

@@ -1,13 +1,13 @@
 //! The assets of an Edit: what its clips show and play.
 
-use std::path::{Component, Path};
-
 use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::lottie::LottieAsset;
 use crate::template::markup::{HtmlAsset, HtmlBox, Markup};
 use crate::template::richtext::read::unknown_fields;
 use crate::template::richtext::{FieldError, RichText, RichTextAsset, TextAsset};
+pub(super) use crate::template::source::source;
+pub use crate::template::source::{Place, Source};
 use crate::template::vector::Vector;
 use crate::template::{edit, generated, lottie, shape, svg, tween};
 use crate::time::Time;
@@ -99,30 +99,6 @@ impl Asset {
             | Self::Lottie(LottieAsset { src, .. }) => Some(src),
             Self::Text(..) | Self::Card(_) | Self::Vector(_) => None,
         }
-    }
-}
-
-/// A file among the assets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Relative to the assets folder; never out of it.
-    pub path: String,
-    /// Where the Edit names it.
-    pub pointer: Pointer,
-}
-
-impl Source {
-    /// What a path may be.
-    pub const ALLOWED: &str = "a path inside the assets folder, such as media/greeting-30/bg.mp4";
-
-    /// Whether a path, which may come from anywhere, stays inside the assets folder.
-    pub fn is_inside(path: &str) -> bool {
-        let parts = Path::new(path).components().collect::<Vec<_>>();
-        let inside = !parts.is_empty()
-            && parts
-                .iter()
-                .all(|part| matches!(part, Component::Normal(_)));
-        inside && !path.contains("://") && !path.contains('\0')
     }
 }
 
@@ -333,19 +309,6 @@ pub(super) fn seconds(
         .ok_or_else(|| cursor.error("a number of seconds"))
 }
 
-/// Reads `src`: a path inside the assets folder.
-pub(super) fn source(object: &Object) -> Result<Source, EditError> {
-    let cursor = object.need("src", Source::ALLOWED)?;
-    let path = cursor.text(1000)?;
-    if !Source::is_inside(path) {
-        return Err(cursor.error(Source::ALLOWED));
-    }
-    Ok(Source {
-        path: path.to_owned(),
-        pointer: cursor.pointer.clone(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -357,21 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn a_source_stays_inside_the_assets_folder() {
-        for path in [
-            "",
-            "/etc/passwd",
-            "../secret",
-            "media/../../x",
-            "https://example.com/a.mp4",
-            "file:///x",
-            "./a",
-            "a\0b",
-        ] {
-            let error = asset(json!({"type": "image", "src": path})).expect_err(path);
+    fn a_source_is_a_path_inside_the_assets_folder_or_an_address() {
+        for src in ["", "/etc/passwd", "../secret", "file:///x"] {
+            let error = asset(json!({"type": "image", "src": src})).expect_err(src);
             assert!(error.contains("/src"), "{error}");
         }
-        assert!(asset(json!({"type": "image", "src": "media/a b.png"})).is_ok());
+        for src in ["media/a b.png", "https://example.com/a.png"] {
+            assert!(asset(json!({"type": "image", "src": src})).is_ok(), "{src}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub const STILL_LENGTH: Time = Time::from_seconds(3);
 /// The longest video: four hours.
 pub const MAX_DURATION: Time = Time::from_seconds(4 * 3600);
 
-/// What is known of the files that Edits name, by their path.
+/// What is known of the files that Edits name, by their path or address.
 pub type Assets = BTreeMap<String, AssetInfo>;
 
 /// What is known of one file.
@@ -186,10 +186,10 @@ pub fn bind(
 }
 
 fn info<'a>(src: &Source, assets: &'a Assets) -> Result<&'a AssetInfo, EditError> {
-    assets.get(&src.path).ok_or_else(|| {
+    assets.get(src.name()).ok_or_else(|| {
         EditError::new(
             src.pointer.clone(),
-            format!("{:?}", src.path),
+            format!("{:?}", src.name()),
             "a file that is there",
         )
     })

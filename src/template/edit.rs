@@ -32,6 +32,9 @@ pub struct Edit {
     pub soundtrack: Option<Soundtrack>,
     /// Font files of the Edit's own.
     pub fonts: Vec<Source>,
+    /// Whether files that were fetched before may be used for as long as their
+    /// servers said; else these are asked each time.
+    pub cache: bool,
 }
 
 /// Music under the whole video, ended with it.
@@ -60,8 +63,7 @@ impl Edit {
             .transpose()?;
         let fonts = fonts(&timeline, warnings)?;
         let tracks = tracks(&timeline, output.canvas, warnings)?;
-        // `cache` asks whether to keep fetched assets: they are files here.
-        timeline.ignore(&["cache"]);
+        let cache = timeline.get("cache").is_none() || timeline.flag("cache")?;
         timeline.finish(warnings);
         // What is the service's to follow, or has no meaning on one's own machine.
         root.ignore(&["merge", "loomcast", "callback", "disk", "instance"]);
@@ -74,6 +76,7 @@ impl Edit {
             tracks,
             soundtrack,
             fonts,
+            cache,
         })
     }
 
@@ -190,9 +193,7 @@ mod tests {
         .expect("reads");
         assert_eq!(edit.background, Rgb([0x10, 0x20, 0x30]));
         assert_eq!(
-            edit.sources()
-                .map(|source| source.path.as_str())
-                .collect::<Vec<_>>(),
+            edit.sources().map(Source::name).collect::<Vec<_>>(),
             ["a.png", "m.flac"]
         );
         assert_eq!(warnings, [""; 0]);

@@ -19,6 +19,7 @@ pub mod merge;
 pub mod output;
 pub mod richtext;
 mod shape;
+pub mod source;
 mod svg;
 mod tween;
 pub mod vector;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use loomcast::app;
 use loomcast::cmaf;
+use loomcast::fetch::Downloads;
 use loomcast::media::{self, PcmStore};
 use loomcast::partition::{Partitioning, PlacedChunk};
 use loomcast::render::{Renderer, SharedLayers};
@@ -82,7 +83,8 @@ struct Fresh {
 fn fresh(scratch: &Scratch, edit: &Path, name: &str) -> Fresh {
     media::init().expect("the media libraries start");
     let folder = edit.parent().expect("in a folder").to_owned();
-    let planner = app::planner(&assets(), &[folder]).expect("the assets are there");
+    let planner =
+        app::planner(&assets(), &[folder], Downloads::off()).expect("the assets are there");
     let document = serde_json::from_slice(&fs::read(edit).expect("reads")).expect("JSON");
     let plan = planner
         .plan(document, &Data::new(), &Partitioning::default())

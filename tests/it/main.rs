@@ -10,6 +10,8 @@ mod cache;
 mod determinism;
 mod edit_api;
 mod faults;
+mod fetching;
+mod origin;
 mod players;
 mod reuse;
 mod seams;

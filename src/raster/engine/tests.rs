@@ -217,7 +217,7 @@ fn a_templates_own_fonts_come_before_the_shipped_ones() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("JTUSjIg1_x.ttf");
     std::fs::copy(shipped.join("Montserrat-Bold.ttf"), &own).unwrap();
-    let catalogue = Arc::new(RASTERISER.catalogue().with_fonts(&[own]).unwrap());
+    let catalogue = Arc::new(RASTERISER.catalogue().with_fonts(&[own.into()]).unwrap());
     let asset = json!({"html": "<p style=\"font-family:'JTUSjIg1_x'\">Wide</p>", "css": "p{font-size:60px}"});
     let markup = HtmlBox::from_value(&asset).unwrap().to_markup((400, 100));
     let selection = catalogue.select_markup(&markup);
@@ -240,7 +240,7 @@ fn a_templates_own_fonts_come_before_the_shipped_ones() {
     let no_font = folder.path().join("no.ttf");
     std::fs::write(&no_font, b"no font").unwrap();
     assert!(matches!(
-        RASTERISER.catalogue().with_fonts(&[no_font]),
+        RASTERISER.catalogue().with_fonts(&[no_font.into()]),
         Err(crate::raster::FontError::NoFace { .. })
     ));
 }

@@ -81,7 +81,7 @@ impl Placer<'_> {
         let Soundtrack { src, volume, fade } = soundtrack;
         let (info, duration) = sounding(src, self.assets)?;
         self.timeline.voices.push(Voice {
-            label: format!("soundtrack {}", file_name(src)),
+            label: format!("soundtrack {}", src.file_name()),
             asset: info.digest,
             start: Time::ZERO,
             length: duration.min(end),
@@ -111,7 +111,7 @@ impl Placer<'_> {
                 };
                 Some(Shown {
                     crop: *crop,
-                    ..Shown::new(format!("image {}", file_name(src)), content)
+                    ..Shown::new(format!("image {}", src.file_name()), content)
                 })
             }
             Asset::Audio(audio) => {
@@ -187,7 +187,7 @@ impl Placer<'_> {
                 key: *key,
                 ..Treatment::default()
             },
-            ..Shown::new(format!("video {}", file_name(src)), content)
+            ..Shown::new(format!("video {}", src.file_name()), content)
         })
     }
 
@@ -212,7 +212,7 @@ impl Placer<'_> {
                 return Err(wrong_kind(src, kind, "a picture or a video"));
             }
         };
-        Ok(Shown::new(format!("luma {}", file_name(src)), content))
+        Ok(Shown::new(format!("luma {}", src.file_name()), content))
     }
 
     fn markup(&mut self, clip: &Clip, markup: &Markup, choice: FontChoice) -> Shown {
@@ -304,7 +304,7 @@ impl Placer<'_> {
         let content = Content::Drawn(Drawing { art, settles });
         Ok(Shown {
             scale,
-            ..Shown::new(format!("lottie {}", file_name(src)), content)
+            ..Shown::new(format!("lottie {}", src.file_name()), content)
         })
     }
 
@@ -359,7 +359,7 @@ impl Placer<'_> {
             return Ok(());
         }
         self.timeline.voices.push(Voice {
-            label: format!("audio {} ({})", file_name(src), clip.pointer),
+            label: format!("audio {} ({})", src.file_name(), clip.pointer),
             asset: info(src, self.assets)?.digest,
             start: span.start,
             length: span.length,
@@ -396,11 +396,7 @@ fn sounding<'a>(src: &Source, assets: &'a Assets) -> Result<(&'a AssetInfo, Time
 fn wrong_kind(src: &Source, kind: &AssetKind, wanted: &str) -> EditError {
     EditError::new(
         src.pointer.clone(),
-        format!("{:?} ({})", src.path, kind.name()),
+        format!("{:?} ({})", src.name(), kind.name()),
         wanted,
     )
-}
-
-fn file_name(src: &Source) -> &str {
-    src.path.rsplit('/').next().unwrap_or(&src.path)
 }
