@@ -27,6 +27,21 @@ const POLL_MS = 250;
 /** While the server does not answer, the pause doubles up to this. */
 const POLL_MAX_MS = 8_000;
 
+/** Where the key that a server may want is kept, for as long as the tab is open. */
+const KEY = "loomcast-key";
+
+/** How a key is come by, and where it is kept: the page says. */
+export const keys = {
+  /** @param {string} _reason @returns {string|null} */
+  ask: (_reason) => null,
+};
+
+/** @returns {Record<string, string>} */
+function keyHeader() {
+  const key = sessionStorage.getItem(KEY);
+  return key ? { "x-api-key": key } : {};
+}
+
 /** What went wrong, in the server's own words where it had any. */
 export class ApiError extends Error {
   /**
@@ -118,7 +133,8 @@ function refusal(response, body) {
 export const listTemplates = async (signal) => (await request("/v1/templates", { signal })).templates ?? [];
 
 /** @param {AbortSignal} [signal] @returns {Promise<VideoStatus[]>} */
-export const listVideos = async (signal) => (await request("/v1/videos", { signal })).videos ?? [];
+export const listVideos = async (signal) =>
+  (await request("/v1/videos", { headers: keyHeader(), signal })).videos ?? [];
 
 /** @param {AbortSignal} [signal] @returns {Promise<Stats>} */
 export const getStats = (signal) => request("/v1/stats", { signal });
@@ -130,17 +146,25 @@ export const getVideo = (id, signal) => request(`/v1/videos/${encodeURIComponent
 export const posterUrl = (id) => `/v1/templates/${encodeURIComponent(id)}/poster.jpg`;
 
 /**
+ * Where the server wants a key, it is asked for, once a try, until it is right or none is given.
+ *
  * @param {VideoRequest} body
  * @param {AbortSignal} [signal]
  * @returns {Promise<VideoStatus>}
  */
-export const createVideo = (body, signal) =>
-  request("/v1/videos", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-    signal,
-  });
+export async function createVideo(body, signal) {
+  for (;;) {
+    const headers = { "content-type": "application/json", ...keyHeader() };
+    try {
+      return await request("/v1/videos", { method: "POST", headers, body: JSON.stringify(body), signal });
+    } catch (error) {
+      const keyless = error instanceof ApiError && (error.status === 401 || error.status === 403);
+      const key = keyless ? keys.ask(error.message) : null;
+      if (!key) throw error;
+      sessionStorage.setItem(KEY, key);
+    }
+  }
+}
 
 /**
  * Follows one video until it is done or failed, or the signal aborts. A server that does not answer, or says it is

@@ -7,7 +7,7 @@
  *
  * @import {VideoRequest, VideoStatus} from "./api.js"
  */
-import { asApiError, createVideo, follow, getStats, getVideo, isAbort, listTemplates, listVideos } from "./api.js";
+import { asApiError, createVideo, follow, getStats, getVideo, isAbort, keys, listTemplates, listVideos } from "./api.js";
 import { byId, calm, millis, plural, setText, size } from "./dom.js";
 import { MergeForm } from "./form.js";
 import { History } from "./history.js";
@@ -230,6 +230,7 @@ async function loadStats() {
 }
 
 async function start() {
+  keys.ask = (reason) => window.prompt(`${reason}\nThe key:`);
   await Promise.all([loadTemplates(), loadHistory(), loadStats()]);
   const id = location.hash.startsWith(HASH) ? decodeURIComponent(location.hash.slice(HASH.length)) : "";
   if (id && !current) await reopen(id);

@@ -1,6 +1,7 @@
 //! `loomcast serve`: the API, the videos and the studio.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +14,10 @@ use crate::app::{Engine, EngineConfig};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
-use crate::http::{ApiKeys, AppState, Shelf, serve};
+use crate::fetch::{Client, Patience};
+use crate::http::{ApiKeys, AppState, Shelf, file_of, serve};
+use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
+use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
@@ -62,6 +66,19 @@ pub(super) struct ServeArgs {
     )]
     api_keys: Vec<String>,
 
+    /// What callbacks are signed with, 16 bytes or more [default: they are not]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "LOOMCAST_CALLBACK_SECRET",
+        hide_env_values = true
+    )]
+    callback_secret: Option<String>,
+
+    /// Divides the waits before a callback is sent again
+    #[arg(long, value_name = "N", default_value = "1", hide = true)]
+    callback_hurry: NonZeroU32,
+
     #[command(flatten)]
     folders: FolderArgs,
 }
@@ -85,6 +102,14 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         .map_err(|error| BadInput(error.to_string()))?;
     let keys = ApiKeys::new(args.api_keys.iter().map(String::as_str));
     let keys = keys.map_err(|error| BadInput(error.to_string()))?;
+    let secret = args.callback_secret.as_deref().map(Secret::new);
+    let secret = secret.transpose().map_err(|bytes| {
+        BadInput(format!(
+            "--callback-secret: {bytes} bytes are not allowed: expected at least {MIN_SECRET_BYTES}"
+        ))
+    })?;
+    let allowed = args.folders.config(None).fetching.allowed;
+    let callback_folder = args.folders.data_dir.join("callbacks");
     let catalogue = Arc::new(Catalogue::open(&args.folders.data_dir.join("templates"))?);
     crate::media::load_elements();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -101,12 +126,24 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let scrubber = Scrubber::start(cache.store().clone(), ScrubPlan::default())
             .context("starting the scrub")?;
         let publisher = Publisher::new(engine.delivery);
+        let orders = Orders::new(engine.planner.clone(), publisher.clone());
+        let config = CallbackConfig {
+            client: Client::new(allowed.into(), Patience::default()),
+            secret,
+            hurry: args.callback_hurry,
+            file_of,
+        };
+        let callbacks = Callbacks::open(&callback_folder, orders.clone(), config)
+            .with_context(|| format!("opening {}", callback_folder.display()))?;
+        callbacks.resume().await.context("reading callbacks")?;
         let state = AppState {
             planner: engine.planner,
             publisher: publisher.clone(),
             shelf,
             catalogue,
             keys,
+            orders,
+            callbacks,
         };
         let stopped = async move {
             stop_signal().await;

@@ -175,6 +175,29 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Sends `body`, which is JSON, to `url`; the status of the answer, whose body is not
+    /// read. Redirects are not followed. Waits no longer than `within`.
+    pub fn post(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: &[u8],
+        within: Duration,
+    ) -> Result<u16, FetchError> {
+        let host = url.host_str().unwrap_or_default();
+        let mut request = self.agent.post(url.as_str());
+        request = request.header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.config().timeout_global(Some(within)).build();
+        let answer = request.send(body);
+        let answer = answer.map_err(|error| failure(error, host, &self.patience))?;
+        Ok(answer.status().as_u16())
+    }
+}
+
 fn reader(body: Body) -> Box<dyn Read + Send> {
     Box::new(body.into_reader())
 }

@@ -15,7 +15,7 @@ mod flight;
 mod folder;
 
 pub use address::{Allowed, special};
-pub use client::{MAX_REDIRECTS, Patience};
+pub use client::{Client, MAX_REDIRECTS, Patience};
 pub use entry::{MAX_FRESH, MIN_FRESH};
 pub use error::FetchError;
 pub use folder::Held;
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
-use self::client::{Answer, Client};
+use self::client::Answer;
 use self::entry::{Entry, Validity};
 use self::flight::Flights;
 use self::folder::Folder;

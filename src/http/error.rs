@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::cache::FillError;
 use crate::delivery::{DeliveryError, MovieError, PlanError};
 use crate::http::router::MAX_BODY_BYTES;
+use crate::jobs::callbacks::CallbackError;
+use crate::jobs::orders::OrderError;
 use crate::publish::registry::PublishError;
 use crate::template::error::EditError;
 
@@ -157,6 +159,23 @@ impl IntoResponse for ApiError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::TooMany => Self::Unavailable(error.to_string()),
+            OrderError::Plan(error) => error.into(),
+            OrderError::Publish(error) => error.into(),
+            OrderError::Died(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<CallbackError> for ApiError {
+    fn from(error: CallbackError) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 

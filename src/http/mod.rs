@@ -1,11 +1,14 @@
 //! The HTTP face: the native API, playlists and chunks, the studio.
 
+mod base;
 mod cache_control;
+mod callbacks;
 mod chunks;
 mod edit_api;
 mod error;
 mod health;
 mod keys;
+mod openapi;
 mod pieces;
 mod playlists;
 mod range;
@@ -18,6 +21,7 @@ pub use error::ApiError;
 pub use keys::{ApiKeys, KeysError};
 pub use router::{AppState, router};
 pub use templates::{Shelf, ShelfError};
+pub use videos::file_of;
 
 use std::future::Future;
 

@@ -14,7 +14,9 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
-use crate::http::{chunks, edit_api, health, playlists, studio, templates, videos};
+use crate::http::{chunks, edit_api, health, openapi, playlists, studio, templates, videos};
+use crate::jobs::callbacks::Callbacks;
+use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
 
 /// The largest request body, in bytes.
@@ -35,6 +37,10 @@ pub struct AppState {
     pub catalogue: Arc<Catalogue>,
     /// Who may ask for work.
     pub keys: ApiKeys,
+    /// Videos that are asked for, until they are published.
+    pub orders: Orders,
+    /// Whom to tell how they end.
+    pub callbacks: Callbacks,
 }
 
 /// The whole service.
@@ -80,6 +86,7 @@ pub fn router(state: AppState) -> Router {
         // Templates; the rest of them is among the routes of the Edit API, which has
         // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))
+        .route("/openapi.json", get(openapi::show))
         // Operation
         .route("/v1/stats", get(health::stats))
         .route("/healthz", get(health::alive))

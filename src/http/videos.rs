@@ -17,19 +17,17 @@ use uuid::Uuid;
 use crate::delivery::Movie;
 use crate::http::cache_control::NO_STORE;
 use crate::http::range::{Asked, unsatisfiable};
-use crate::http::{ApiError, AppState};
+use crate::http::{ApiError, AppState, callbacks};
+use crate::jobs::orders::Order;
 use crate::partition::{CHUNK_MAX_RANGE, Partitioning, PlacedChunk, Scheme};
 use crate::publish::playlists::{TrackKind, video_clock};
-use crate::publish::{ChunkState, NewVideo, RenderMode, Video, VideoStatus};
+use crate::publish::{ChunkState, RenderMode, Video, VideoStatus};
 use crate::render::{Lane, Priority, Urgency};
 use crate::template::merge::Data;
 use crate::time::Time;
 
 /// The most videos in a list.
 const LISTED: usize = 50;
-
-/// The longest Edit that is kept with its video, in bytes, to be shown again.
-const MAX_KEPT_EDIT: usize = 64 * 1024;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,11 +39,13 @@ struct CreateVideo {
     scheme: Option<String>,
     chunk_max_ms: Option<i64>,
     render: Option<RenderMode>,
+    callback: Option<String>,
 }
 
 /// `POST /v1/videos`
 pub(super) async fn create(
     State(state): State<Arc<AppState>>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let received = Instant::now();
@@ -69,15 +69,17 @@ pub(super) async fn create(
             ));
         }
     };
-    let wish = Wish {
+    let order = Order {
         template,
         edit,
         data: request.data,
         partitioning,
         mode: request.render.unwrap_or_default(),
-        received,
     };
-    let video = publish(&state, wish).await?;
+    let id = Uuid::new_v4();
+    let wanted = callbacks::wanted(&state, id, &order, request.callback, &headers)?;
+    let video = state.orders.make(id, order, received).await?;
+    callbacks::promise(&state, wanted).await;
     video.refresh().await?;
     let location = HeaderValue::from_str(&format!("/v1/videos/{}", video.id));
     let mut response = (StatusCode::CREATED, Json(report(&video, true))).into_response();
@@ -88,49 +90,6 @@ pub(super) async fn create(
         .headers_mut()
         .insert(header::CACHE_CONTROL, NO_STORE);
     Ok(response)
-}
-
-/// A video that is asked for.
-pub(super) struct Wish {
-    /// The shipped template that its Edit is of.
-    pub template: Option<String>,
-    pub edit: Value,
-    pub data: Data,
-    pub partitioning: Partitioning,
-    pub mode: RenderMode,
-    /// When it was asked for.
-    pub received: Instant,
-}
-
-/// Plans a video and publishes it.
-pub(super) async fn publish(state: &AppState, wish: Wish) -> Result<Arc<Video>, ApiError> {
-    let planner = state.planner.clone();
-    let Wish {
-        template,
-        edit,
-        data,
-        partitioning,
-        mode,
-        received,
-    } = wish;
-    // Planning reads and hashes files.
-    let planned = tokio::task::spawn_blocking(move || {
-        let kept = serde_json::to_vec(&edit).ok();
-        let kept = kept.filter(|edit| edit.len() <= MAX_KEPT_EDIT);
-        planner
-            .plan(edit, &data, &partitioning)
-            .map(|plan| (plan, kept.map(Bytes::from)))
-    });
-    let planned = planned.await;
-    let (plan, edit) = planned.map_err(|error| ApiError::Internal(error.to_string()))??;
-    let new = NewVideo {
-        template,
-        edit,
-        plan,
-        mode,
-        received,
-    };
-    Ok(state.publisher.publish(new).await?)
 }
 
 /// Reads a body of JSON.
@@ -224,6 +183,11 @@ pub(super) async fn delete(
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, NO_STORE)]).into_response())
 }
 
+/// Where a video's file is.
+pub fn file_of(video: &Video) -> String {
+    format!("/v1/videos/{}.mp4", video.id)
+}
+
 /// The video of this id.
 pub(super) fn find(state: &AppState, id: &str) -> Result<Arc<Video>, ApiError> {
     let video = id
@@ -307,7 +271,7 @@ fn report(video: &Video, with_chunks: bool) -> Value {
             "self": path,
             "live": format!("{path}/live.m3u8"),
             "index": format!("{path}/index.m3u8"),
-            "mp4": format!("{path}.mp4"),
+            "mp4": file_of(video),
         },
         "chunks_total": total,
         "chunks_hit": hit,

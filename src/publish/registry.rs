@@ -97,6 +97,11 @@ impl Publisher {
         self.shared.stopping.cancel();
     }
 
+    /// Whether that was said.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stopping.is_cancelled()
+    }
+
     /// Publishes a video, and has its chunks rendered if they are wanted ahead.
     pub async fn publish(&self, new: NewVideo) -> Result<Arc<Video>, PublishError> {
         let (delivery, mode) = (&self.shared.delivery, new.mode);

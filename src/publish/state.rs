@@ -1,6 +1,6 @@
 //! The words for how far chunks and videos are.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::chunk::PartMeta;
 
@@ -51,7 +51,7 @@ impl ChunkState {
 }
 
 /// When a video's chunks are rendered.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum RenderMode {
     /// At once, in the order in which they are watched.

@@ -20,6 +20,8 @@ use crate::render::Urgency;
 
 /// What is to be published.
 pub struct NewVideo {
+    /// By which it will be asked for; no other video has it.
+    pub id: Uuid,
     /// The shipped template that it was made from.
     pub template: Option<String>,
     /// The Edit as it was given, as JSON; `None` if it is not to be kept.
@@ -100,6 +102,7 @@ impl Video {
         stopping: CancellationToken,
     ) -> Self {
         let NewVideo {
+            id,
             template,
             edit,
             plan,
@@ -107,7 +110,7 @@ impl Video {
             received,
         } = new;
         Self {
-            id: Uuid::new_v4(),
+            id,
             template,
             edit,
             created: SystemTime::now(),
@@ -320,6 +323,11 @@ impl Video {
             .chain(of(TrackKind::Audio))
             .filter(|(place, _)| !self.is_known(*place))
             .collect()
+    }
+
+    /// Nothing is rendered for it any more: it was forgotten, or the service ends.
+    pub async fn stopped(&self) {
+        self.stopping.cancelled().await;
     }
 
     /// Ends the rendering of whatever nobody else wants.

@@ -44,7 +44,7 @@ const BESIDE: [(&str, &[&str]); 13] = [
     ("cache", &["store"]),
     ("render", &["raster", "media"]),
     ("publish", &["delivery"]),
-    ("jobs", &["delivery"]),
+    ("jobs", &["delivery", "publish"]),
     // Only delivery renders; above it, the words of a request's urgency, the
     // pool's load and a still are named.
     ("http", &[]),

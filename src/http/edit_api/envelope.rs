@@ -9,8 +9,7 @@ use crate::catalogue::CatalogueError;
 use crate::http::ApiError;
 use crate::http::cache_control::NO_STORE;
 
-/// Who owns everything here, as clients want to be told.
-pub(super) const OWNER: &str = "loomcast";
+pub(super) use crate::jobs::callbacks::OWNER;
 
 /// `{success, message, response}`
 pub(super) fn done(status: StatusCode, message: &str, response: Value) -> Response {

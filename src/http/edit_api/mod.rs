@@ -8,6 +8,7 @@
 mod envelope;
 mod probe;
 mod renders;
+mod serve;
 mod templates;
 
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use crate::http::{ApiError, AppState};
 
 /// Where the API is found.
 const BASES: [&str; 4] = ["/edit/v1", "/edit/stage", "/v1", "/stage"];
+
+/// Where files of renders are looked for.
+const SERVE_BASES: [&str; 2] = ["/serve/v1", "/serve/stage"];
 
 /// What is answered below these is in the envelope, whatever it is.
 const OWN: [&str; 3] = ["/edit/", "/stage/", "/serve/"];
@@ -56,6 +60,13 @@ pub(super) fn routes(state: &Arc<AppState>) -> Router<Arc<AppState>> {
                 post(renders::create_from_template),
             )
             .route(&at("/probe/{url}"), get(probe::show))
+    });
+    let routes = SERVE_BASES.iter().fold(routes, |router, base| {
+        let one = get(serve::show).delete(serve::remove);
+        router.route(&format!("{base}/assets/{{id}}"), one).route(
+            &format!("{base}/assets/render/{{id}}"),
+            get(serve::of_render),
+        )
     });
     routes.route_layer(middleware::from_fn_with_state(Arc::clone(state), guard))
 }

@@ -1,33 +1,41 @@
 //! Renders: asked for with an Edit or a template, looked at until they are done.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::envelope::{Failure, OWNER, done};
-use crate::http::videos::{Wish, find, parse, publish};
-use crate::http::{ApiError, AppState};
+use crate::http::base::base;
+use crate::http::videos::{file_of, find, parse};
+use crate::http::{ApiError, AppState, callbacks};
+use crate::jobs::orders::{Open, Order, Stage};
 use crate::partition::Partitioning;
 use crate::publish::{RenderMode, Video, VideoStatus};
 use crate::template::merge::{Data, merge};
 
+/// How long whoever posts a render waits for its plan: what is wrong is found in no
+/// time but where other servers are slow to give a file. They are told then that it
+/// is being fetched.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// `POST /render`: an Edit
 pub(super) async fn create(
     State(state): State<Arc<AppState>>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let received = Instant::now();
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let edit: Value = parse(&body)?;
-    queued(&state, edit, received).await
+    queued(&state, edit, &headers, received).await
 }
 
 #[derive(Deserialize)]
@@ -46,6 +54,7 @@ struct MergeField {
 /// `POST /templates/render`: a template's id, and values of its merge fields
 pub(super) async fn create_from_template(
     State(state): State<Arc<AppState>>,
+    headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Failure> {
     let received = Instant::now();
@@ -53,7 +62,7 @@ pub(super) async fn create_from_template(
     let FromTemplate { id, merge } = parse(&body)?;
     let mut edit = super::templates::get(&state, id).await?.template;
     fill_in(&mut edit, merge);
-    queued(&state, edit, received).await
+    queued(&state, edit, &headers, received).await
 }
 
 /// Puts these values in the place of the template's own, where it has some: so the
@@ -79,17 +88,24 @@ fn fill_in(edit: &mut Value, merge: Vec<MergeField>) {
     }
 }
 
-async fn queued(state: &AppState, edit: Value, received: Instant) -> Result<Response, Failure> {
-    let wish = Wish {
+async fn queued(
+    state: &AppState,
+    edit: Value,
+    headers: &HeaderMap,
+    received: Instant,
+) -> Result<Response, Failure> {
+    let order = Order {
         template: None,
         edit,
         data: Data::new(),
         partitioning: Partitioning::default(),
         mode: RenderMode::Ahead,
-        received,
     };
-    let video = publish(state, wish).await?;
-    let response = json!({"message": "Render Successfully Queued", "id": video.id});
+    let id = Uuid::new_v4();
+    let wanted = callbacks::wanted(state, id, &order, None, headers)?;
+    state.orders.place(id, order, received, PATIENCE).await?;
+    callbacks::promise(state, wanted).await;
+    let response = json!({"message": "Render Successfully Queued", "id": id});
     Ok(done(StatusCode::CREATED, "Created", response))
 }
 
@@ -100,12 +116,25 @@ pub(super) async fn show(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let video = find(&state, &id)?;
-    let mut response = report(&video, &headers);
+    let (mut response, edit) = match find(&state, &id) {
+        Ok(video) => (report(&video, &headers), video.edit.clone()),
+        Err(unknown) => {
+            let id = id.parse::<Uuid>().map_err(|_| unknown)?;
+            // It may have been published just now.
+            match (state.orders.open(&id), state.publisher.video(&id)) {
+                (Some(order), _) => (report_open(&id, &order), order.edit),
+                (None, Some(video)) => (report(&video, &headers), video.edit.clone()),
+                (None, None) => {
+                    let message = format!("there is no render {id}");
+                    return Err(ApiError::NotFound(message).into());
+                }
+            }
+        }
+    };
     // Some clients cannot read it, so it is left out unless it is asked for.
     let query = query.unwrap_or_default();
     if asks_for(&query, "data")
-        && let Some(edit) = &video.edit
+        && let Some(edit) = &edit
     {
         response["data"] = told(edit, asks_for(&query, "merged"))?;
     }
@@ -130,6 +159,38 @@ fn asks_for(query: &str, name: &str) -> bool {
         .any(|(key, value)| key == name && value.eq_ignore_ascii_case("true"))
 }
 
+/// What is told of a render that is not planned yet.
+fn report_open(id: &Uuid, order: &Open) -> Value {
+    let (status, error) = match &order.stage {
+        Stage::Queued => ("queued", None),
+        Stage::Fetching => ("fetching", None),
+        Stage::Failed(reason) => ("failed", Some(reason)),
+    };
+    let mut report = about(id, status, order.created, order.updated);
+    report["playable"] = false.into();
+    if let Some(reason) = error {
+        report["error"] = reason.as_str().into();
+    }
+    report
+}
+
+/// What is told of any render.
+fn about(id: &Uuid, status: &str, created: SystemTime, updated: SystemTime) -> Value {
+    let time = |time| humantime::format_rfc3339_millis(time).to_string();
+    let took = updated.duration_since(created);
+    json!({
+        "id": id,
+        "owner": OWNER,
+        "plan": "self-hosted",
+        "status": status,
+        "renderTime": took.map_or(0, |took| took.as_millis() as u64),
+        "poster": null,
+        "thumbnail": null,
+        "created": time(created),
+        "updated": time(updated),
+    })
+}
+
 /// What is told of a render. Members that have no value are left out: clients
 /// take a null for a fault.
 fn report(video: &Video, headers: &HeaderMap) -> Value {
@@ -139,42 +200,18 @@ fn report(video: &Video, headers: &HeaderMap) -> Value {
         VideoStatus::Rendering if video.first_part().is_none() => "queued",
         VideoStatus::Rendering | VideoStatus::OnDemand => "rendering",
     };
-    let time = |time| humantime::format_rfc3339_millis(time).to_string();
-    let took = video.updated().duration_since(video.created);
     let base = base(headers);
-    let path = format!("{base}/v1/videos/{}", video.id);
-    let mut report = json!({
-        "id": video.id,
-        "owner": OWNER,
-        "plan": "self-hosted",
-        "status": status,
-        "duration": video.plan.timeline.duration().as_seconds(),
-        "renderTime": took.map_or(0, |took| took.as_millis() as u64),
-        "poster": null,
-        "thumbnail": null,
-        "created": time(video.created),
-        "updated": time(video.updated()),
-        // Beyond what clients expect: it plays from the first part on.
-        "hls": format!("{path}/live.m3u8"),
-        "playable": video.first_part().is_some(),
-    });
+    let mut report = about(&video.id, status, video.created, video.updated());
+    report["duration"] = video.plan.timeline.duration().as_seconds().into();
+    // Beyond what clients expect: it plays from the first part on.
+    report["hls"] = format!("{base}/v1/videos/{}/live.m3u8", video.id).into();
+    report["playable"] = video.first_part().is_some().into();
     match status {
-        "done" => report["url"] = format!("{path}.mp4").into(),
+        "done" => report["url"] = format!("{base}{}", file_of(video)).into(),
         "failed" => report["error"] = video.failure().unwrap_or_default().into(),
         _ => {}
     }
     report
-}
-
-/// The address by which the client came: what a proxy says of it counts more.
-fn base(headers: &HeaderMap) -> String {
-    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let scheme = match said("x-forwarded-proto") {
-        Some("https") => "https",
-        _ => "http",
-    };
-    let host = said("x-forwarded-host").or_else(|| said(header::HOST.as_str()));
-    format!("{scheme}://{}", host.unwrap_or("localhost"))
 }
 
 #[cfg(test)]
@@ -225,23 +262,5 @@ mod tests {
         let merged = told(bytes.as_bytes(), true).expect("merges");
         assert_eq!(merged["timeline"], 3);
         assert_eq!(merged["merge"], edit["merge"]);
-    }
-
-    #[test]
-    fn addresses_are_those_by_which_the_client_came() {
-        let of = |pairs: &[(&'static str, &'static str)]| {
-            let headers = pairs.iter().map(|(name, value)| {
-                let name = axum::http::HeaderName::from_static(name);
-                (name, axum::http::HeaderValue::from_static(value))
-            });
-            base(&headers.collect())
-        };
-        assert_eq!(of(&[("host", "here:8080")]), "http://here:8080");
-        let proxied = [
-            ("host", "10.0.0.1"),
-            ("x-forwarded-host", "video.example"),
-            ("x-forwarded-proto", "https"),
-        ];
-        assert_eq!(of(&proxied), "https://video.example");
     }
 }
