@@ -301,6 +301,135 @@ mod tests {
         assert!(timeline.layers[1].label.starts_with("image"));
     }
 
+    /// `base` with the members of `more`.
+    fn with(mut base: Value, more: Value) -> Value {
+        let more = more.as_object().expect("an object").clone();
+        base.as_object_mut().expect("an object").extend(more);
+        base
+    }
+
+    #[test]
+    fn clips_take_their_times_from_others_by_alias_whichever_comes_first() {
+        let named = |alias: &str, start: Value, length: Value| {
+            with(clip("i.png", start, length), json!({"alias": alias}))
+        };
+        let timeline = bound(json!([
+            {"clips": [named("a", json!("alias://b"), json!("alias://c"))]},
+            {"clips": [named("b", json!(2), json!(1)), named("c", json!("auto"), json!("alias://d"))]},
+            {"clips": [named("d", json!(0), json!(4))]},
+        ]))
+        .expect("binds");
+        let spans: Vec<_> = timeline
+            .layers
+            .iter()
+            .map(|layer| (layer.start, layer.length))
+            .collect();
+        let seconds = |start, length| (Time::from_seconds(start), Time::from_seconds(length));
+        assert_eq!(
+            spans,
+            [seconds(0, 4), seconds(2, 1), seconds(3, 4), seconds(2, 4)]
+        );
+    }
+
+    #[test]
+    fn an_alias_that_leads_nowhere_or_in_a_circle_is_named() {
+        for (first, second, part) in [
+            (
+                "alias://b",
+                "alias://a",
+                "/clips/0: an alias:// that leads back",
+            ),
+            ("alias://a", "1", "/clips/0: an alias:// that leads back"),
+            ("alias://none", "1", "/clips/0/length: \"alias://none\""),
+        ] {
+            let clips = json!([
+                with(clip("i.png", json!(0), json!(first)), json!({"alias": "a"})),
+                with(
+                    clip("i.png", json!(0), json!(second)),
+                    json!({"alias": "b"})
+                ),
+            ]);
+            let error = bound(json!([{"clips": clips}])).expect_err(first);
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn speed_decides_how_long_an_asset_plays() {
+        let video = |speed: f64| {
+            let asset = json!({"type": "video", "src": "v.mp4", "trim": 2, "speed": speed});
+            let clip = with(
+                clip("v.mp4", json!(0), json!("auto")),
+                json!({"asset": asset}),
+            );
+            let timeline = bound(json!([{"clips": [clip]}])).expect("binds");
+            (timeline.layers[0].length, timeline.voices.len())
+        };
+        assert_eq!(video(2.0), (Time::from_seconds(4), 1));
+        assert_eq!(video(0.5), (Time::from_seconds(16), 1));
+        // It stands still, and is silent.
+        assert_eq!(video(0.0), (STILL_LENGTH, 0));
+    }
+
+    #[test]
+    fn a_luma_cuts_out_what_is_on_its_track_while_it_is_on() {
+        let luma = json!({"asset": {"type": "luma", "src": "i.png"}, "start": 2, "length": 2});
+        let timeline = bound(json!([
+            {"clips": [
+                clip("i.png", json!(0), json!(1)),
+                clip("i.png", json!(1), json!(2)),
+                luma,
+                clip("v.mp4", json!(3), json!(3)),
+                clip("i.png", json!(4), json!(1)),
+            ]},
+            {"clips": [clip("i.png", json!(0), json!(6))]},
+        ]))
+        .expect("binds");
+        let mattes: Vec<_> = timeline
+            .layers
+            .iter()
+            .map(|layer| layer.mattes.len())
+            .collect();
+        assert_eq!(mattes, [0, 0, 1, 1, 0], "the luma itself is not seen");
+        assert!(!timeline.layers[2].is_opaque());
+    }
+
+    #[test]
+    fn what_crop_cuts_off_is_left_out_of_the_window() {
+        let window = |more: Value| {
+            let clip = with(clip("v.mp4", json!(0), json!(1)), more);
+            let timeline = bound(json!([{"clips": [clip]}])).expect("binds");
+            let treatment = timeline.layers[0].treatment;
+            treatment.window.map(|window| window.size())
+        };
+        // 640x360 in 1280x720: nothing is cut off.
+        assert_eq!(window(json!({})), None);
+        assert_eq!(
+            window(json!({"width": 100, "height": 100})),
+            Some((360.0, 360.0))
+        );
+        let cropped = json!({"type": "video", "src": "v.mp4", "crop": {"left": 0.5}});
+        assert_eq!(
+            window(json!({"asset": cropped, "fit": "contain"})),
+            Some((320.0, 360.0))
+        );
+        assert_eq!(
+            window(json!({"asset": cropped, "fit": "crop"})),
+            Some((320.0, 180.0))
+        );
+        let all = json!({"type": "video", "src": "v.mp4", "crop": {"left": 0.5, "right": 0.6}});
+        let clips = [
+            with(clip("v.mp4", json!(0), json!(1)), json!({"asset": all})),
+            clip("i.png", json!(0), json!(1)),
+        ];
+        let timeline = bound(json!([{"clips": clips}])).expect("binds");
+        assert_eq!(
+            timeline.layers.len(),
+            1,
+            "of the cropped one nothing is left"
+        );
+    }
+
     #[test]
     fn what_cannot_be_bound_is_named() {
         for (tracks, part) in [
