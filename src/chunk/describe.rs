@@ -1,10 +1,13 @@
 //! A spec in words, for people who ask why two chunks differ.
 
-use crate::chunk::spec::{ChunkSpec, Layer, LayerContent, Path, Stretch, UNITY_GAIN};
+use crate::chunk::spec::{ChunkSpec, GainPoint, Layer, LayerContent, Path, Stretch, UNITY_GAIN};
 use crate::time::Time;
-use crate::timeline::Art;
 use crate::timeline::state::{OPAQUE, SUBPIXELS, State, Turn, Wipe};
 use crate::timeline::treatment::Treatment;
+use crate::timeline::{Art, Speed};
+
+/// The most corners of a gain that are written out.
+const MAX_CORNERS: usize = 8;
 
 /// One property of a spec: which layer it is of, its name and its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,8 +128,7 @@ fn layer((place, layer): (usize, &Layer)) -> Vec<Property> {
         LayerContent::Footage { asset, from, speed } => {
             properties.push(of("file", asset.short()));
             properties.push(of("in-point", from.to_string()));
-            let factor = f64::from(speed.ten_thousandths()) / 10_000.0;
-            properties.push(of("speed", factor.to_string()));
+            properties.push(of("speed", factor_of(*speed)));
         }
         LayerContent::Still { asset } => properties.push(of("file", asset.short())),
         LayerContent::Drawn { art, moment } => {
@@ -236,24 +238,34 @@ fn place_of(state: &State) -> String {
     place
 }
 
+fn factor_of(speed: Speed) -> String {
+    (f64::from(speed.ten_thousandths()) / 10_000.0).to_string()
+}
+
 fn voice(voice: &Stretch) -> Vec<Property> {
     let of = |name, value: String| Property {
         layer: Some(voice.label.clone()),
         name,
         value,
     };
-    let gain = voice.gain.iter().map(|point| {
-        format!(
-            "{:.3} at {}",
-            f64::from(point.gain) / f64::from(UNITY_GAIN),
-            point.at
-        )
-    });
+    let corner = |point: &GainPoint| {
+        let factor = f64::from(point.gain) / f64::from(UNITY_GAIN);
+        format!("{factor:.3} at {}", point.at)
+    };
+    let gain = match &voice.gain[..] {
+        // The digest stands for what lies between.
+        [first, .., last] if voice.gain.len() > MAX_CORNERS => {
+            let all = digest_of(&format!("{:?}", voice.gain));
+            format!("{} to {} ({all})", corner(first), corner(last))
+        }
+        few => few.iter().map(corner).collect::<Vec<_>>().join(", "),
+    };
     vec![
         of("file", voice.asset.short()),
         of("samples", format!("{} to {}", voice.start, voice.end)),
         of("in-point", format!("sample {}", voice.from)),
-        of("gain", gain.collect::<Vec<_>>().join(", ")),
+        of("speed", factor_of(voice.speed)),
+        of("gain", gain),
     ]
 }
 

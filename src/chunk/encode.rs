@@ -8,7 +8,9 @@
 use crate::chunk::spec::{
     AudioSpec, ChunkSpec, Layer, LayerContent, Matte, Path, Stretch, VideoSpec,
 };
-use crate::chunk::{ChunkKey, LOOKAHEAD_FRAMES, PREROLL_FRAMES};
+use crate::chunk::{
+    ChunkKey, LIMITER_AHEAD_FRAMES, LIMITER_PAST_FRAMES, LOOKAHEAD_FRAMES, PREROLL_FRAMES,
+};
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::time::{FrameRate, Time};
@@ -76,6 +78,8 @@ impl AudioProfile {
         out.number(self.part_frames().into());
         out.number(PREROLL_FRAMES.into());
         out.number(LOOKAHEAD_FRAMES.into());
+        out.number(LIMITER_PAST_FRAMES.into());
+        out.number(LIMITER_AHEAD_FRAMES.into());
     }
 }
 
@@ -188,6 +192,7 @@ impl AudioSpec {
             asset,
             start,
             end,
+            speed,
             from,
             gain,
             label: _,
@@ -198,6 +203,7 @@ impl AudioSpec {
             [start, end, from]
                 .into_iter()
                 .for_each(|number| out.number(*number));
+            out.number(speed.ten_thousandths().into());
             out.number(gain.len() as i64);
             for point in gain {
                 out.number(point.at);
@@ -434,6 +440,7 @@ mod tests {
                 asset: Digest::of(b"music"),
                 start: -8192,
                 end: 194_560,
+                speed: Speed::NORMAL,
                 from: 0,
                 gain: vec![
                     GainPoint { at: 0, gain: 0 },
@@ -457,9 +464,9 @@ mod tests {
         ];
         insta::assert_snapshot!(keys.join("\n"), @r"
         99ceaf775d9b3ad55ca7050e7052ba23f904f7d460d27177640dcefca5fa1966
-        0cc4abf01766b04c7dad39dc33ea277e1172220d5dac92d7c151d9591ec632a1
+        5ec993fb057ed110499aff115126bcf52dc853bb48adbd029dfb109e78466397
         29b61d7593c3e62c07e7e627a8cc8f142e2b335170cbc7504a12bdf538b6ac30
-        dab6ba26fead017fe36e64ae7c16f1b6d8445fe678e02c461e8b795dfb1d5033
+        b047d686759d14659d64b2ce7bb97435c787f5cbbea6829da2ae699ba5f64f82
         ");
     }
 
@@ -589,6 +596,34 @@ mod tests {
         ];
         let keys: std::collections::HashSet<_> = arts.iter().map(key).collect();
         assert_eq!(keys.len(), arts.len());
+    }
+
+    #[test]
+    fn every_field_of_sound_but_a_label_changes_the_key() {
+        let key = |spec: &AudioSpec| ChunkSpec::Audio(spec.clone()).key();
+        type Change = fn(&mut AudioSpec);
+        let changes: [(&str, Change); 12] = [
+            ("bit rate", |s| s.profile.bitrate = 96_000),
+            ("channels", |s| s.profile.channels = 1),
+            ("frames", |s| s.frames = 187),
+            ("no voice", |s| s.voices.clear()),
+            ("asset", |s| s.voices[0].asset = Digest::of(b"other")),
+            ("start", |s| s.voices[0].start += 1),
+            ("end", |s| s.voices[0].end += 1),
+            ("speed", |s| s.voices[0].speed = Speed::new(1.5)),
+            ("in-point", |s| s.voices[0].from += 1),
+            ("when a gain is", |s| s.voices[0].gain[1].at += 1),
+            ("gain", |s| s.voices[0].gain[1].gain -= 1),
+            ("gains", |s| s.voices[0].gain.truncate(1)),
+        ];
+        for (what, change) in changes {
+            let mut other = audio();
+            change(&mut other);
+            assert_ne!(key(&audio()), key(&other), "{what}");
+        }
+        let mut relabelled = audio();
+        relabelled.voices[0].label = "another name".into();
+        assert_eq!(key(&audio()), key(&relabelled));
     }
 
     #[test]

@@ -11,4 +11,7 @@ pub use class::ReuseClass;
 pub use describe::{Difference, Property};
 pub use key::ChunkKey;
 pub use part::{ChunkMeta, Part, PartMeta};
-pub use spec::{AudioSpec, ChunkSpec, LOOKAHEAD_FRAMES, PREROLL_FRAMES, VideoSpec};
+pub use spec::{
+    AudioSpec, ChunkSpec, LIMITER_AHEAD_FRAMES, LIMITER_PAST_FRAMES, LOOKAHEAD_FRAMES,
+    PREROLL_FRAMES, VideoSpec,
+};

@@ -179,6 +179,18 @@ pub const PREROLL_FRAMES: u32 = 8;
 /// AAC frames fed after a chunk's last: what the encoder looks ahead.
 pub const LOOKAHEAD_FRAMES: u32 = 2;
 
+/// AAC frames before the pre-roll that the limiter's gain still remembers.
+pub const LIMITER_PAST_FRAMES: u32 = 11;
+
+/// AAC frames after the look-ahead that the limiter's gain already knows of.
+pub const LIMITER_AHEAD_FRAMES: u32 = 1;
+
+/// AAC frames before a chunk's first that are heard.
+pub const HEARD_BEFORE_FRAMES: u32 = PREROLL_FRAMES + LIMITER_PAST_FRAMES;
+
+/// AAC frames after a chunk's last that are heard.
+pub const HEARD_AFTER_FRAMES: u32 = LOOKAHEAD_FRAMES + LIMITER_AHEAD_FRAMES;
+
 /// The sound of one chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioSpec {
@@ -186,7 +198,7 @@ pub struct AudioSpec {
     pub profile: AudioProfile,
     /// How many AAC frames it has.
     pub frames: u32,
-    /// What is heard from [`PREROLL_FRAMES`] before it to [`LOOKAHEAD_FRAMES`] after it.
+    /// What is heard from [`HEARD_BEFORE_FRAMES`] before it to [`HEARD_AFTER_FRAMES`] after it.
     pub voices: Vec<Stretch>,
 }
 
@@ -200,7 +212,10 @@ pub struct Stretch {
     pub start: i64,
     /// One past the last sample in which it is heard.
     pub end: i64,
-    /// The sample of the file that is heard at `start`.
+    /// How fast the file is played.
+    pub speed: Speed,
+    /// The sample that is heard at `start`: of the file as it is when played at that
+    /// speed.
     pub from: i64,
     /// Gain over time: joined by straight lines, constant outside; at least one point.
     pub gain: Vec<GainPoint>,

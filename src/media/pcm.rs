@@ -3,8 +3,9 @@
 //!
 //! A compressed file cannot be cut into at a sample: what a decoder gives
 //! after a seek depends on where it began. So each sounding file is decoded
-//! whole, once, to 48 kHz stereo 16-bit samples in a file named by the digest
-//! of the source. Such files are a cache: any may be deleted, and those that were
+//! whole, once, to 48 kHz stereo samples in a file named by the digest
+//! of the source. They are 32-bit floats, as decoders and mixers have them: what a loud
+//! recording has above full scale is left to the limiter, and nothing is rounded. Such files are a cache: any may be deleted, and those that were
 //! not used for longest are, so that they all together keep to a bound. On a disk
 //! that takes no file, sound is conformed to the system's temporary folder.
 
@@ -22,17 +23,20 @@ use crate::media::pipeline::{Pipeline, Pulled};
 use crate::profile::AudioProfile;
 
 /// The longest sound, in bytes of samples: four hours and a minute.
-const MAX_BYTES: u64 = 48_000 * 4 * (4 * 3600 + 60);
+const MAX_BYTES: u64 = 48_000 * SAMPLE_BYTES * (4 * 3600 + 60);
 
 /// The most bytes of all conformed sound in the folder, but for the file that is
-/// in use: some six hours.
+/// in use: some three hours.
 const MAX_FOLDER_BYTES: u64 = 4 << 30;
 
 /// The most sounds that are kept outside the folder.
 const MAX_OUTSIDE: usize = 4;
 
+/// In the names of the files, so that those of another format are not taken for them.
+const FORMAT: &str = "f32";
+
 /// Bytes of one stereo sample.
-const SAMPLE_BYTES: u64 = 4;
+const SAMPLE_BYTES: u64 = 8;
 
 /// Files being written carry these; what a killed process left of them is swept.
 const TEMP_PREFIX: &str = "loom-";
@@ -50,7 +54,7 @@ impl Pcm {
         self.samples
     }
 
-    /// Interleaved stereo samples from sample `from` on, -1 to 1; silence
+    /// Interleaved stereo samples from sample `from` on, full scale being 1; silence
     /// before the file's start and after its end.
     pub fn read(&self, from: i64, count: usize) -> Result<Vec<f32>, MediaError> {
         let mut samples = vec![0.0; count * 2];
@@ -62,8 +66,8 @@ impl Pcm {
             .map_err(|error| MediaError::Io(format!("conformed sound: {error}")))?;
         let skipped = (start - from).max(0) as usize * 2;
         let read = bytes
-            .chunks_exact(2)
-            .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0);
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         samples
             .iter_mut()
             .skip(skipped)
@@ -111,7 +115,7 @@ impl PcmStore {
         source: &Path,
         profile: &AudioProfile,
     ) -> Result<Arc<Pcm>, MediaError> {
-        let name = format!("{asset}-{}.pcm", profile.sample_rate);
+        let name = format!("{asset}-{}.{FORMAT}", profile.sample_rate);
         let path = self.folder.join(&name);
         if let Ok(Some(pcm)) = open(&path) {
             return Ok(Arc::new(pcm));
@@ -232,7 +236,7 @@ fn described(file: File, path: &Path) -> Result<Pcm, MediaError> {
 fn conform(source: &Path, profile: &AudioProfile, target: &mut File) -> Result<(), MediaError> {
     let description = format!(
         "filesrc name=file ! decodebin caps=audio/x-raw expose-all-streams=false ! audioconvert dithering=none ! \
-         audioresample quality=8 ! audio/x-raw,format=S16LE,layout=interleaved,rate={},channels=2 ! \
+         audioresample quality=10 ! audio/x-raw,format=F32LE,layout=interleaved,rate={},channels=2 ! \
          appsink name=out sync=false max-buffers=32",
         profile.sample_rate
     );
@@ -289,7 +293,7 @@ mod tests {
         let store = PcmStore::bounded(folder.path(), 1000).unwrap();
         let [old, used, newer] = [("a.pcm", 90), ("b.pcm", 80), ("c.pcm", 70)]
             .map(|(name, age)| sound(folder.path(), name, 400, age));
-        assert_eq!(open(&used).unwrap().unwrap().samples(), 100);
+        assert_eq!(open(&used).unwrap().unwrap().samples(), 50);
         let new = sound(folder.path(), "d.pcm", 400, 0);
         store.make_room(&new).unwrap();
         let there = [&old, &newer, &used, &new].map(|path| path.exists());

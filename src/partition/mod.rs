@@ -7,6 +7,7 @@
 
 mod audio;
 mod cuts;
+mod gain;
 mod video;
 
 pub use cuts::Scheme;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chunk::VideoSpec;
-use crate::chunk::spec::Path;
+use crate::chunk::spec::{HEARD_BEFORE_FRAMES, Path};
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, Quality, VideoProfile};
 use crate::time::FrameRate;
@@ -308,6 +308,8 @@ fn voice(start: i64, length: i64) -> Voice {
         volume: Curve::constant(1.0),
         fade_in: Time::ZERO,
         fade_out: Time::ZERO,
+        speech: false,
+        duck: None,
         dynamic: false,
     }
 }
@@ -432,10 +434,11 @@ fn an_excerpt_that_begins_with_an_aac_frame_shares_the_sound_of_the_whole() {
     let ChunkSpec::Audio(spec) = &odd[0].spec else {
         panic!("sound")
     };
-    // Eight frames of pre-roll are heard, and nothing after the end.
+    // What is before it is heard as in the whole, and nothing after the end.
+    let before = i64::from(HEARD_BEFORE_FRAMES) * 1024;
     assert_eq!(
         (spec.voices[0].start, spec.voices[0].from),
-        (-8 * 1024, 48_000 - 8 * 1024)
+        (-before, 48_000 - before)
     );
     assert_eq!(spec.voices[0].end, 48_000);
 }

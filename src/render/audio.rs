@@ -1,8 +1,18 @@
-//! One audio chunk: mix its window, encode it, throw the pre-roll away.
+//! One audio chunk: mix its window, limit it, encode it, throw the pre-roll away.
 
-use crate::chunk::spec::{AudioSpec, GainPoint, Stretch, UNITY_GAIN};
-use crate::chunk::{LOOKAHEAD_FRAMES, PREROLL_FRAMES, Part};
-use crate::media::AacEncoder;
+mod limiter;
+mod tempo;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::chunk::spec::{
+    AudioSpec, GainPoint, HEARD_AFTER_FRAMES, HEARD_BEFORE_FRAMES, LIMITER_AHEAD_FRAMES,
+    LIMITER_PAST_FRAMES, Stretch, UNITY_GAIN,
+};
+use crate::chunk::{PREROLL_FRAMES, Part};
+use crate::media::{AacEncoder, Pcm};
 use crate::profile::AAC_FRAME_SAMPLES;
 use crate::render::parts::{Cutting, PartCutter};
 use crate::render::{RenderError, Renderer};
@@ -16,7 +26,14 @@ impl Renderer {
         spec: &AudioSpec,
         emit: &mut dyn FnMut(Part) -> Result<(), RenderError>,
     ) -> Result<(), RenderError> {
-        let samples = self.mix(spec)?;
+        let samples = mix(spec, &|voice| {
+            let missing = |source| RenderError::Asset {
+                what: voice.label.clone(),
+                source,
+            };
+            let path = self.library.locate(&voice.asset).map_err(missing)?;
+            Ok(self.pcm.get(&voice.asset, &path, &spec.profile)?)
+        })?;
         let packets = AacEncoder::encode(&spec.profile, samples)?;
         let first = (PREROLL_FRAMES + ENCODER_DELAY) as usize;
         let wanted = packets
@@ -43,30 +60,30 @@ impl Renderer {
         }
         cutter.take_rest()?.map_or(Ok(()), emit)
     }
-
-    /// The window that the encoder hears: pre-roll, chunk, look-ahead.
-    fn mix(&self, spec: &AudioSpec) -> Result<Vec<f32>, RenderError> {
-        let frames = PREROLL_FRAMES + spec.frames + LOOKAHEAD_FRAMES;
-        let window_start = -i64::from(PREROLL_FRAMES * AAC_FRAME_SAMPLES);
-        let mut window =
-            vec![0.0; (frames * AAC_FRAME_SAMPLES) as usize * usize::from(spec.profile.channels)];
-        for voice in &spec.voices {
-            let missing = |source| RenderError::Asset {
-                what: voice.label.clone(),
-                source,
-            };
-            let path = self.library.locate(&voice.asset).map_err(missing)?;
-            let pcm = self.pcm.get(&voice.asset, &path, &spec.profile)?;
-            let count = usize::try_from(voice.end - voice.start).unwrap_or(0);
-            let samples = pcm.read(voice.from, count)?;
-            add(&mut window, &samples, voice, window_start);
-        }
-        window
-            .iter_mut()
-            .for_each(|sample| *sample = limit(*sample));
-        Ok(window)
-    }
 }
+
+/// What the encoder hears: pre-roll, chunk, look-ahead. `recording` has the file of a voice.
+fn mix(
+    spec: &AudioSpec,
+    recording: &dyn Fn(&Stretch) -> Result<Arc<Pcm>, RenderError>,
+) -> Result<Vec<f32>, RenderError> {
+    let samples_of = |frames: u32| (frames * AAC_FRAME_SAMPLES) as usize * CHANNELS;
+    let frames = HEARD_BEFORE_FRAMES + spec.frames + HEARD_AFTER_FRAMES;
+    let window_start = -i64::from(HEARD_BEFORE_FRAMES * AAC_FRAME_SAMPLES);
+    let mut window = vec![0.0; samples_of(frames)];
+    for voice in &spec.voices {
+        let count = usize::try_from(voice.end - voice.start).unwrap_or(0);
+        let samples = tempo::read(&*recording(voice)?, voice.speed, voice.from, count)?;
+        add(&mut window, &samples, voice, window_start);
+    }
+    limiter::limit(&mut window);
+    window.truncate(window.len() - samples_of(LIMITER_AHEAD_FRAMES));
+    window.drain(..samples_of(LIMITER_PAST_FRAMES));
+    Ok(window)
+}
+
+/// What is mixed is stereo.
+const CHANNELS: usize = 2;
 
 /// Adds a voice's stereo samples to the window.
 fn add(window: &mut [f32], samples: &[f32], voice: &Stretch, window_start: i64) {
@@ -101,58 +118,15 @@ impl<'a> Gain<'a> {
         {
             self.points = &self.points[1..];
         }
-        let unity = UNITY_GAIN as f32;
         match self.points {
             [] => 1.0,
-            [only] => only.gain as f32 / unity,
+            [only] => (f64::from(only.gain) / f64::from(UNITY_GAIN)) as f32,
             [from, to, ..] => {
-                let share = (at - from.at).max(0) as f32 / (to.at - from.at).max(1) as f32;
-                (from.gain as f32 + (to.gain - from.gain) as f32 * share) / unity
+                // A line may be hours long: in f64 every sample of it counts.
+                let share = (at - from.at).max(0) as f64 / (to.at - from.at).max(1) as f64;
+                let gain = f64::from(from.gain) + f64::from(to.gain - from.gain) * share;
+                (gain / f64::from(UNITY_GAIN)) as f32
             }
-        }
-    }
-}
-
-/// Below this level a mix passes untouched.
-const KNEE: f32 = 0.85;
-
-/// Bends what would clip towards full scale. Without a memory, so that a
-/// sample comes out the same whatever chunk it is in.
-fn limit(sample: f32) -> f32 {
-    let level = sample.abs();
-    if level <= KNEE {
-        return sample;
-    }
-    let over = (level - KNEE) / (1.0 - KNEE);
-    (KNEE + (1.0 - KNEE) * (over / (1.0 + over))).copysign(sample)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gain_goes_straight_from_corner_to_corner() {
-        let points = [
-            GainPoint { at: 0, gain: 0 },
-            GainPoint {
-                at: 10,
-                gain: UNITY_GAIN,
-            },
-            GainPoint { at: 20, gain: 0 },
-        ];
-        let mut gain = Gain::new(&points);
-        let values = [-5, 0, 5, 10, 15, 20, 25].map(|at| gain.at(at));
-        assert_eq!(values, [0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn a_mix_never_clips_and_a_quiet_one_passes_untouched() {
-        for level in [0.0, 0.3, -0.85] {
-            assert_eq!(limit(level), level);
-        }
-        for level in [0.9, 1.0, 2.0, -40.0] {
-            assert!(limit(level).abs() < 1.0 && limit(level).abs() > KNEE);
         }
     }
 }

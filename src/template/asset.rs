@@ -6,6 +6,7 @@ use crate::template::lottie::LottieAsset;
 use crate::template::markup::{HtmlAsset, HtmlBox, Markup};
 use crate::template::richtext::read::unknown_fields;
 use crate::template::richtext::{FieldError, RichText, RichTextAsset, TextAsset};
+use crate::template::role::{self, Role};
 pub(super) use crate::template::source::source;
 pub use crate::template::source::{Place, Source};
 use crate::template::vector::Vector;
@@ -49,6 +50,8 @@ pub struct VideoAsset {
     pub volume: Curve,
     /// Fades of its sound.
     pub fade: Fade,
+    /// How its sound stands among the others.
+    pub role: Role,
     /// What is cut off.
     pub crop: Edges,
     /// A colour that becomes transparent.
@@ -77,6 +80,8 @@ pub struct AudioAsset {
     pub volume: Curve,
     /// Fades.
     pub fade: Fade,
+    /// How it stands among the others.
+    pub role: Role,
 }
 
 /// `luma`
@@ -181,6 +186,7 @@ pub(super) fn read(
             speed: speed(&object)?,
             volume: volume(&object, warnings)?,
             fade: object.choice("volumeEffect", &Fade::NAMED, Fade::default())?,
+            role: role::read(&object, warnings)?,
             crop: crop(&object, warnings)?,
             key: chroma_key(&object, warnings)?,
         }),
@@ -194,6 +200,7 @@ pub(super) fn read(
             speed: speed(&object)?,
             volume: volume(&object, warnings)?,
             fade: object.choice("effect", &Fade::NAMED, Fade::default())?,
+            role: role::read(&object, warnings)?,
         }),
         Some("luma") => Asset::Luma(LumaAsset {
             src: source(&object)?,

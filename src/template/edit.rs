@@ -7,6 +7,7 @@ use crate::template::clip::{self, Clip};
 use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Warning};
 use crate::template::output::{self, Output};
+use crate::template::role::{self, Role};
 use crate::timeline::Rgb;
 
 /// The most tracks.
@@ -46,6 +47,8 @@ pub struct Soundtrack {
     pub volume: f64,
     /// Fades.
     pub fade: Fade,
+    /// How it stands among the other sounds.
+    pub role: Role,
 }
 
 impl Edit {
@@ -130,6 +133,7 @@ fn soundtrack(cursor: &Cursor, warnings: &mut Vec<Warning>) -> Result<Soundtrack
         src: asset::source(&object)?,
         volume: object.number("volume", 0.0..=1.0, 1.0)?,
         fade: object.choice("effect", &Fade::NAMED, Fade::default())?,
+        role: role::read(&object, warnings)?,
     };
     object.finish(warnings);
     Ok(soundtrack)

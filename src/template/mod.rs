@@ -18,6 +18,7 @@ pub mod markup;
 pub mod merge;
 pub mod output;
 pub mod richtext;
+pub mod role;
 mod shape;
 pub mod source;
 mod svg;

@@ -70,6 +70,53 @@ impl Curve {
         self
     }
 
+    /// It as corners joined by straight lines, the earliest first; constant before
+    /// the first and after the last. Two corners at one time are a jump. No line is
+    /// further from the curve than a thousandth of its height, or than its time is
+    /// from the curve's by a ten-thousandth of the tween.
+    pub fn line(&self) -> Vec<(Time, f64)> {
+        let Some(first) = self.tweens.first() else {
+            return vec![(Time::ZERO, self.base)];
+        };
+        let mut corners = vec![(first.start, first.from)];
+        for (index, tween) in self.tweens.iter().enumerate() {
+            let end = tween.start + tween.length;
+            let until = match self.tweens.get(index + 1) {
+                Some(next) => end.min(next.start),
+                None => end,
+            };
+            // What another has replaced already is never seen.
+            if until < tween.start || (until == tween.start && until < end) {
+                continue;
+            }
+            if let Some(&(_, before)) = corners.last() {
+                corners.push((tween.start, before));
+            }
+            let value = |share: f64| tween.from + (tween.to - tween.from) * share;
+            let inner = tween.easing.corners();
+            let time =
+                |x: f64| tween.start + Time::from_flicks((tween.length.flicks() as f64 * x) as i64);
+            corners.extend(
+                inner
+                    .into_iter()
+                    .map(|(x, share)| (time(x), value(share)))
+                    .take_while(|(at, _)| *at < until),
+            );
+            if until < end {
+                let share = tween
+                    .easing
+                    .ease(progress(until - tween.start, tween.length));
+                corners.push((until, value(share)));
+            } else {
+                if tween.easing == Easing::Hold {
+                    corners.push((end, tween.from));
+                }
+                corners.push((end, tween.to));
+            }
+        }
+        corners
+    }
+
     /// The value at `local`, counted from the clip's start.
     pub fn at(&self, local: Time) -> f64 {
         match self.tweens.iter().rev().find(|tween| tween.start <= local) {
@@ -94,6 +141,9 @@ pub fn progress(elapsed: Time, length: Time) -> f64 {
         elapsed.flicks() as f64 / length.flicks() as f64
     }
 }
+
+/// Lines that a Bézier curve is drawn with.
+const PIECES: u32 = 96;
 
 /// How a tween moves from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -141,6 +191,18 @@ impl Easing {
 
     /// The decelerating curve that slides and zooms use.
     pub const OUT_CUBIC: Self = Self::Bezier(0.33, 1.0, 0.68, 1.0);
+
+    /// The corners of lines that follow it, from (0, 0) on, without (1, 1).
+    fn corners(self) -> Vec<(f64, f64)> {
+        match self {
+            Self::Linear | Self::Hold => vec![(0.0, 0.0)],
+            // Even steps of the parameter lie close together where the curve turns.
+            Self::Bezier(x1, y1, x2, y2) => (0..PIECES)
+                .map(|piece| f64::from(piece) / f64::from(PIECES))
+                .map(|t| (bezier(x1, x2, t), bezier(y1, y2, t)))
+                .collect(),
+        }
+    }
 
     /// The eased share at `x`, both within 0 to 1 (a *back* curve overshoots).
     pub fn ease(self, x: f64) -> f64 {
@@ -227,6 +289,79 @@ mod tests {
             let formula = 1.0 - (1.0 - x) * (1.0 - x) * (1.0 - x);
             assert!((Easing::OUT_CUBIC.ease(x) - formula).abs() < 0.02, "at {x}");
         }
+    }
+
+    /// The value of a line at `time`, after a jump there.
+    fn on_line(corners: &[(Time, f64)], time: Time) -> f64 {
+        let next = corners.partition_point(|(at, _)| *at <= time);
+        match (next.checked_sub(1).map(|i| corners[i]), corners.get(next)) {
+            (None, Some(first)) => first.1,
+            (Some(last), None) => last.1,
+            (Some((from, a)), Some(&(to, b))) => a + (b - a) * progress(time - from, to - from),
+            (None, None) => panic!("no corners"),
+        }
+    }
+
+    #[test]
+    fn lines_follow_every_easing_to_a_thousandth() {
+        for (name, easing) in Easing::NAMED
+            .into_iter()
+            .chain([("linear", Easing::Linear), ("hold", Easing::Hold)])
+        {
+            for (from, to) in [(0.0, 1.0), (1.0, 0.0)] {
+                let tween = Tween {
+                    from,
+                    to,
+                    start: second(1),
+                    length: second(4),
+                    easing,
+                };
+                let curve = Curve::new(0.0, vec![tween]);
+                let line = curve.line();
+                for step in 0..=8_571 {
+                    let time = Time::from_flicks(step * 493_921);
+                    let error = (on_line(&line, time) - curve.at(time)).abs();
+                    // Where a curve stands upright, a ten-thousandth of its time later.
+                    let later = Time::from_flicks(second(4).flicks() / 10_000);
+                    let beside = [time - later, time + later].map(|time| curve.at(time));
+                    let (low, high) = (beside[0].min(beside[1]), beside[0].max(beside[1]));
+                    let value = on_line(&line, time);
+                    assert!(
+                        error < 1e-3 || (low - 1e-3..high + 1e-3).contains(&value),
+                        "{name} at {time}: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_jump_where_the_curve_does_and_leave_out_what_is_replaced() {
+        let tween = |from, to, start, length, easing| Tween {
+            from,
+            to,
+            start: second(start),
+            length: second(length),
+            easing,
+        };
+        let curve = Curve::new(
+            0.0,
+            vec![
+                tween(0.2, 0.8, 1, 4, Easing::Linear),
+                tween(1.0, 0.4, 2, 2, Easing::Hold),
+                tween(0.3, 0.5, 6, 0, Easing::Linear),
+                tween(0.9, 0.1, 6, 0, Easing::Linear),
+            ],
+        );
+        let line = curve.line();
+        for step in 0..8_000 {
+            let time = Time::from_millis(step);
+            assert!(
+                (on_line(&line, time) - curve.at(time)).abs() < 1e-9,
+                "at {time}"
+            );
+        }
+        assert_eq!(Curve::constant(0.5).line(), [(Time::ZERO, 0.5)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod content;
 pub mod curve;
+pub mod duck;
 pub mod motion;
 pub mod scale;
 pub mod state;
@@ -18,6 +19,7 @@ use crate::digest::Digest;
 use crate::profile::{AudioProfile, VideoProfile};
 use crate::time::{FrameRange, Time};
 use curve::Curve;
+use duck::Duck;
 use motion::Motion;
 use scale::Scale;
 use state::State;
@@ -194,6 +196,10 @@ pub struct Voice {
     pub fade_in: Time,
     /// Fades to silence over this time at its end; zero for none.
     pub fade_out: Time,
+    /// Whether it is speech: see [`duck::Under::Speech`].
+    pub speech: bool,
+    /// Whether it goes down while others are heard.
+    pub duck: Option<Duck>,
     /// Whether it depends on the recipient.
     pub dynamic: bool,
 }

@@ -8,6 +8,7 @@ use crate::template::edit::Soundtrack;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::lottie::LottieAsset;
 use crate::template::markup::Markup;
+use crate::template::role::Role;
 use crate::template::vector::Vector;
 use crate::time::Time;
 use crate::timeline::curve::Curve;
@@ -78,7 +79,14 @@ impl Placer<'_> {
 
     /// Music under the video, which ends at `end`.
     pub fn soundtrack(&mut self, soundtrack: &Soundtrack, end: Time) -> Result<(), EditError> {
-        let Soundtrack { src, volume, fade } = soundtrack;
+        let Soundtrack {
+            src,
+            volume,
+            fade,
+            role,
+        } = soundtrack;
+        let pointer = Pointer::from("/timeline/soundtrack");
+        self.count_ducks(&pointer, *role)?;
         let (info, duration) = sounding(src, self.assets)?;
         self.timeline.voices.push(Voice {
             label: format!("soundtrack {}", src.file_name()),
@@ -90,7 +98,9 @@ impl Placer<'_> {
             volume: Curve::constant(*volume),
             fade_in: fade_time(fade.fade_in),
             fade_out: fade_time(fade.fade_out),
-            dynamic: (self.is_dynamic)(&Pointer::from("/timeline/soundtrack")),
+            speech: role.speech,
+            duck: role.duck,
+            dynamic: (self.is_dynamic)(&pointer),
         });
         Ok(())
     }
@@ -121,9 +131,10 @@ impl Placer<'_> {
                     speed,
                     volume,
                     fade,
+                    role,
                 } = audio;
                 sounding(src, self.assets)?;
-                self.voice(clip, span, (src, *trim, *speed), (volume, *fade))?;
+                self.voice(clip, span, (src, *trim, *speed), (volume, *fade, *role))?;
                 None
             }
             // It cuts out what is on its track, and is not seen itself.
@@ -148,6 +159,7 @@ impl Placer<'_> {
             speed,
             volume,
             fade,
+            role,
             crop,
             key,
         } = video;
@@ -172,7 +184,7 @@ impl Placer<'_> {
             });
         }
         if sound {
-            self.voice(clip, span, (src, *trim, *speed), (volume, *fade))?;
+            self.voice(clip, span, (src, *trim, *speed), (volume, *fade, *role))?;
         }
         let content = Content::Footage(Footage {
             asset: *digest,
@@ -347,17 +359,31 @@ impl Placer<'_> {
         })
     }
 
+    /// An error if one that goes down is one too many.
+    fn count_ducks(&self, asset: &Pointer, role: Role) -> Result<(), EditError> {
+        let ducked = |voice: &&Voice| voice.duck.is_some();
+        if role.duck.is_none() || self.timeline.voices.iter().filter(ducked).count() < MAX_DUCKS {
+            return Ok(());
+        }
+        Err(EditError::new(
+            asset.member("loomcast").member("duck"),
+            format!("sound number {} that goes down", MAX_DUCKS + 1),
+            format!("at most {MAX_DUCKS}"),
+        ))
+    }
+
     /// What is heard of a clip, if anything is.
     fn voice(
         &mut self,
         clip: &Clip,
         span: Span,
         (src, trim, speed): (&Source, Time, Speed),
-        (volume, fade): (&Curve, Fade),
+        (volume, fade, role): (&Curve, Fade, Role),
     ) -> Result<(), EditError> {
         if volume.is_never_above(0.0) || speed == Speed::FROZEN {
             return Ok(());
         }
+        self.count_ducks(&clip.pointer.member("asset"), role)?;
         self.timeline.voices.push(Voice {
             label: format!("audio {} ({})", src.file_name(), clip.pointer),
             asset: info(src, self.assets)?.digest,
@@ -368,11 +394,16 @@ impl Placer<'_> {
             volume: volume.clone(),
             fade_in: fade_time(fade.fade_in),
             fade_out: fade_time(fade.fade_out),
+            speech: role.speech,
+            duck: role.duck,
             dynamic: (self.is_dynamic)(&clip.pointer),
         });
         Ok(())
     }
 }
+
+/// The most sounds that go down under others: each is held against all others.
+const MAX_DUCKS: usize = 100;
 
 fn fade_time(on: bool) -> Time {
     if on { Fade::LENGTH } else { Time::ZERO }
