@@ -352,8 +352,9 @@ fn what_is_heard_stays_with_what_is_seen_at_any_speed() {
                 moment += at as f64 * f64::from(left * left);
                 energy += f64::from(left * left);
             }
-            // Of the recording: a frame is moved by 576 at most.
-            let off = (moment / energy - expected) * factor;
+            // A frame is moved by 576 of the recording at most; of what is played fast, only
+            // some of the recording is heard.
+            let off = (moment / energy - expected) * factor.min(1.0);
             assert!(off.abs() < 600.0, "{factor}, burst {second}: {off} samples");
         }
     }
