@@ -26,6 +26,7 @@ fn timeline(seconds: u32) -> Timeline {
         content,
         treatment: Treatment::default(),
         mattes: Vec::new(),
+        part_of: None,
         motion,
         dynamic: start % 10 == 0,
     };

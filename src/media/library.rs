@@ -146,7 +146,10 @@ impl AssetLibrary {
         let digest = digest_of(full).map_err(|error| unreadable(&error))?;
         let kind = match (self.shared.probe_still)(full) {
             Some(kind) => kind.map_err(LibraryError::Unreadable)?,
-            None => crate::media::probe(full).map_err(|error| unreadable(&error))?,
+            None => match crate::media::captions::probe(full) {
+                Some(kind) => kind.map_err(|error| unreadable(&error))?,
+                None => crate::media::probe(full).map_err(|error| unreadable(&error))?,
+            },
         };
         Ok(AssetInfo { digest, kind })
     }

@@ -6,6 +6,7 @@
 //! own threads only move buffers: no code of ours runs on them.
 
 mod aac;
+mod captions;
 mod decode;
 mod encode;
 mod error;

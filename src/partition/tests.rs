@@ -24,6 +24,7 @@ fn clip(start: i64, length: i64, content: Content) -> Clip {
         content,
         treatment: Treatment::default(),
         mattes: Vec::new(),
+        part_of: None,
         motion: Motion::default(),
         dynamic: false,
     }

@@ -33,8 +33,12 @@ pub(super) fn spec(timeline: &Timeline, range: FrameRange) -> (VideoSpec, usize)
     let mut layers = Vec::new();
     let mut background = Some(timeline.background);
     let mut dynamic = Vec::new();
+    let time = |frame: u32| profile.rate.frame_start(i64::from(frame));
+    let (from, until) = (time(range.start), time(range.end));
+    // Captions are thousands of clips: most are passed over by this alone.
+    let may_be_on = |clip: &&Clip| clip.start < until && clip.start + clip.length > from;
     // From the top down, so that what is hidden is never looked at.
-    for clip in timeline.layers.iter().rev() {
+    for clip in timeline.layers.iter().rev().filter(may_be_on) {
         if clip.frames(profile).intersect(range).is_empty() {
             continue;
         }

@@ -30,8 +30,9 @@ pub const RASTERISER_VERSION: &str = "takumi 2.19.0 / loomcast markup 1";
 pub const MAX_SIDE: u32 = 8192;
 /// The most pixels of a sprite: four 4K frames (128 MiB).
 pub const MAX_PIXELS: u64 = 1 << 25;
-/// The most bytes of HTML and CSS together: both at their longest, in four-byte characters.
-pub const MAX_MARKUP_BYTES: usize = 1 << 20;
+/// The most bytes of HTML and CSS together: a page of `html5` at its longest, in four-byte
+/// characters.
+pub const MAX_MARKUP_BYTES: usize = 6 << 20;
 /// The deepest nesting of elements: layout recurses, and a render thread's stack is 2 MiB.
 pub const MAX_MARKUP_DEPTH: usize = 64;
 /// The clock by which the rasteriser tells time.

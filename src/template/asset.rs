@@ -1,16 +1,17 @@
 //! The assets of an Edit: what its clips show and play.
 
+use crate::template::caption::asset::{self as caption, CaptionAsset};
 use crate::template::cursor::{Cursor, Object};
-use crate::template::error::{EditError, Pointer, Warning};
+use crate::template::error::{EditError, Warning};
 use crate::template::lottie::LottieAsset;
-use crate::template::markup::{HtmlAsset, HtmlBox, Markup};
-use crate::template::richtext::read::unknown_fields;
+use crate::template::markup::{Html5Page, HtmlAsset, HtmlBox, Markup};
+use crate::template::richtext::read::{read as read_wire, unknown_fields};
 use crate::template::richtext::{FieldError, RichText, RichTextAsset, TextAsset};
 use crate::template::role::{self, Role};
 pub(super) use crate::template::source::source;
 pub use crate::template::source::{Place, Source};
 use crate::template::vector::Vector;
-use crate::template::{edit, generated, lottie, shape, svg, tween};
+use crate::template::{edit, generated, lottie, shape, svg, title, tween};
 use crate::time::Time;
 use crate::timeline::Speed;
 use crate::timeline::curve::Curve;
@@ -35,6 +36,8 @@ pub enum Asset {
     Vector(Vector),
     /// An animation of shapes.
     Lottie(LottieAsset),
+    /// What is said, as text.
+    Captions(Box<CaptionAsset>),
 }
 
 /// `video`
@@ -102,6 +105,7 @@ impl Asset {
             | Self::Audio(AudioAsset { src, .. })
             | Self::Luma(LumaAsset { src, .. })
             | Self::Lottie(LottieAsset { src, .. }) => Some(src),
+            Self::Captions(captions) => Some(&captions.src),
             Self::Text(..) | Self::Card(_) | Self::Vector(_) => None,
         }
     }
@@ -153,7 +157,8 @@ impl Fade {
 }
 
 /// The kinds of asset of the Edit format that this version renders.
-const KINDS: &str = "video, image, audio, luma, html, rich-text, text, shape, svg or lottie";
+const KINDS: &str = "video, image, audio, luma, rich-text, rich-caption, html5, shape, svg, lottie, \
+                     text, title, caption or html";
 
 /// The largest `threshold` and `halo` of a chroma key.
 const MAX_KEY_DISTANCE: f64 = 250.0;
@@ -209,41 +214,25 @@ pub(super) fn read(
         Some("shape") => Asset::Vector(shape::read(&object, frame, warnings)?),
         Some("svg") => Asset::Vector(svg::read(&object, warnings)?),
         Some("lottie") => Asset::Lottie(lottie::read(&object)?),
-        Some(kind @ ("rich-text" | "text" | "html")) => {
-            let at = |error: FieldError| {
-                EditError::new(
-                    Pointer::from(error.pointer.as_str()),
-                    error.value,
-                    error.expected,
-                )
-                .within(&cursor.pointer)
-            };
-            let unknown = match kind {
-                "rich-text" => unknown_fields::<RichTextAsset>(cursor.value),
-                "text" => unknown_fields::<TextAsset>(cursor.value),
-                _ => unknown_fields::<HtmlAsset>(cursor.value),
-            };
-            warnings.extend(
-                unknown
-                    .iter()
-                    .map(|pointer| Warning::unknown(cursor.pointer.join(pointer))),
-            );
-            let text = match kind {
-                "rich-text" => RichText::from_value(cursor.value),
-                "text" => RichText::from_text_value(cursor.value),
-                _ => {
-                    let card = HtmlBox::from_value(cursor.value).map_err(at)?;
-                    return Ok(Asset::Card(card.to_markup(frame)));
-                }
-            };
-            let text = text.map_err(at)?;
-            let note = |message: &String| Warning {
-                pointer: cursor.pointer.clone(),
-                message: message.clone(),
-            };
-            warnings.extend(text.notes.iter().map(note));
-            let markup = text.to_markup(frame);
+        // These know their own fields.
+        Some("rich-text") => return text::<RichTextAsset>(cursor, frame, warnings),
+        Some("text") => return text::<TextAsset>(cursor, frame, warnings),
+        Some("title") => {
+            let (text, markup) = title::read(cursor, frame, warnings)?;
             return Ok(Asset::Text(Box::new(text), markup));
+        }
+        Some("html") => return html(cursor, frame, warnings),
+        Some("html5") => {
+            let page = Html5Page::read(cursor, warnings)?;
+            return Ok(Asset::Card(page.to_markup(frame)));
+        }
+        Some("caption") => {
+            let captions = caption::read_plain(cursor, frame, warnings)?;
+            return Ok(Asset::Captions(Box::new(captions)));
+        }
+        Some("rich-caption") => {
+            let captions = caption::read_rich(cursor, frame, warnings)?;
+            return Ok(Asset::Captions(Box::new(captions)));
         }
         _ => return Err(kind.error(KINDS)),
     };
@@ -251,11 +240,51 @@ pub(super) fn read(
     Ok(asset)
 }
 
-fn trim(object: &Object) -> Result<Time, EditError> {
+/// A `rich-text` or `text`, by its wire type.
+fn text<T>(
+    cursor: &Cursor,
+    frame: (u32, u32),
+    warnings: &mut Vec<Warning>,
+) -> Result<Asset, EditError>
+where
+    T: serde::de::DeserializeOwned,
+    RichText: for<'a> TryFrom<&'a T, Error = FieldError>,
+{
+    unknown::<T>(cursor, warnings);
+    let text = read_wire::<T>(cursor.value)
+        .and_then(|asset| RichText::try_from(&asset))
+        .map_err(|error| error.within(&cursor.pointer))?;
+    let note = |message: &String| Warning {
+        pointer: cursor.pointer.clone(),
+        message: message.clone(),
+    };
+    warnings.extend(text.notes.iter().map(note));
+    let markup = text.to_markup(frame);
+    Ok(Asset::Text(Box::new(text), markup))
+}
+
+fn html(
+    cursor: &Cursor,
+    frame: (u32, u32),
+    warnings: &mut Vec<Warning>,
+) -> Result<Asset, EditError> {
+    unknown::<HtmlAsset>(cursor, warnings);
+    let card = HtmlBox::from_value(cursor.value).map_err(|error| error.within(&cursor.pointer))?;
+    Ok(Asset::Card(card.to_markup(frame)))
+}
+
+/// Warns of the members that the wire type does not know.
+fn unknown<T: serde::de::DeserializeOwned>(cursor: &Cursor, warnings: &mut Vec<Warning>) {
+    let unknown = unknown_fields::<T>(cursor.value);
+    let warning = |pointer: &String| Warning::unknown(cursor.pointer.join(pointer));
+    warnings.extend(unknown.iter().map(warning));
+}
+
+pub(super) fn trim(object: &Object) -> Result<Time, EditError> {
     seconds(object, "trim", 0.0..=MAX_SECONDS).map(Option::unwrap_or_default)
 }
 
-fn speed(object: &Object) -> Result<Speed, EditError> {
+pub(super) fn speed(object: &Object) -> Result<Speed, EditError> {
     object.number("speed", Speed::RANGE, 1.0).map(Speed::new)
 }
 

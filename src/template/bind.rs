@@ -8,10 +8,12 @@ mod place;
 mod schedule;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::profile::AudioProfile;
 use crate::template::asset::Source;
+use crate::template::caption::Captions;
 use crate::template::edit::Edit;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::Markup;
@@ -74,6 +76,8 @@ pub enum AssetKind {
         /// What in it is not drawn.
         left_out: Vec<String>,
     },
+    /// What is said, and when.
+    Captions(Arc<Captions>),
 }
 
 impl AssetKind {
@@ -83,15 +87,17 @@ impl AssetKind {
             Self::Image { .. } => "a picture",
             Self::Audio { .. } => "a sound",
             Self::Lottie { .. } => "a Lottie animation",
+            Self::Captions(_) => "captions",
         }
     }
 
     /// How long it lasts; a still has no end.
-    pub const fn duration(&self) -> Option<Time> {
+    pub fn duration(&self) -> Option<Time> {
         match self {
             Self::Video { duration, .. }
             | Self::Audio { duration }
             | Self::Lottie { duration, .. } => Some(*duration),
+            Self::Captions(captions) => Some(captions.end()),
             Self::Image { .. } => None,
         }
     }

@@ -189,7 +189,7 @@ fn time(
 /// drawings too unless the clip has a box for them; pictures fill the frame.
 fn fit_of(asset: &Asset, bounds: (Option<u32>, Option<u32>)) -> Fit {
     match asset {
-        Asset::Text(..) | Asset::Card(_) => Fit::None,
+        Asset::Text(..) | Asset::Card(_) | Asset::Captions(_) => Fit::None,
         Asset::Vector(vector) if vector.is_boxed => Fit::None,
         Asset::Vector(_) | Asset::Lottie(_) if bounds == (None, None) => Fit::None,
         Asset::Vector(_) | Asset::Lottie(_) => Fit::Contain,

@@ -6,6 +6,10 @@
 //! business. Nothing here knows which fonts exist.
 
 pub mod html;
+mod legacy;
+pub(crate) mod moving;
+pub(crate) mod pieces;
+pub mod settle;
 
 use std::fmt::Write as _;
 
@@ -13,7 +17,10 @@ use super::richtext::{
     Background, Gradient, Horizontal, RichText, Shadow, TextDecoration, TextTransform, Vertical,
 };
 
-pub use self::html::{HtmlAsset, HtmlBox};
+pub(crate) use self::html::POSITIONS;
+use crate::time::Time;
+
+pub use self::html::{Html5Page, HtmlAsset, HtmlBox};
 
 /// How far letters reach out of a line of height 1.2, as a fraction of the size.
 const LINE_OVERHANG: f64 = 0.15;
@@ -24,6 +31,16 @@ const STACKING_SCRIPTS: std::ops::RangeInclusive<char> = '\u{590}'..='\u{1cff}';
 
 /// How far a gradient reaches beyond the lines, as a fraction of the size.
 const GRADIENT_REACH: f64 = 0.25;
+
+/// What the box of a text holds, and the rules for that.
+pub(crate) struct Figure {
+    /// The text, as HTML; stands in each of the text's layers.
+    pub body: String,
+    /// Rules that follow the text's own.
+    pub css: String,
+    /// Whether the layers move as one, in an element of the class `lines`.
+    pub is_grouped: bool,
+}
 
 /// What the rasteriser draws.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +55,34 @@ pub struct Markup {
     pub height: u32,
 }
 
+impl Markup {
+    /// How long it changes: no longer than its CSS animations run.
+    pub fn settles(&self) -> Time {
+        settle::settles(&self.html, &self.css)
+    }
+}
+
 impl RichText {
-    /// The markup of this text in a frame of `frame` pixels.
+    /// The markup of this text in a frame of `frame` pixels. It changes for
+    /// [`settles`](RichText::settles).
     pub fn to_markup(&self, frame: (u32, u32)) -> Markup {
+        let figure = match self.animation {
+            Some(animation) => moving::figure(self, animation, self.size(frame)),
+            None => Figure {
+                body: escape(&self.text),
+                css: String::new(),
+                is_grouped: false,
+            },
+        };
+        self.drawn_as(&figure, frame)
+    }
+
+    /// The markup of `figure` in this text's style and box.
+    pub(crate) fn drawn_as(&self, figure: &Figure, frame: (u32, u32)) -> Markup {
         let (width, height) = self.size(frame);
         Markup {
-            html: self.html(),
-            css: self.css(width, height),
+            html: self.html(figure),
+            css: self.css(width, height) + &figure.css,
             width,
             height,
         }
@@ -54,12 +92,12 @@ impl RichText {
     /// a stroke belongs outside the letter's edge, so it is drawn twice as wide
     /// and the letters cover its inner half; and a clipped gradient would be
     /// painted below the shadow of the same element.
-    fn has_under_layer(&self) -> bool {
+    pub(crate) fn has_under_layer(&self) -> bool {
         self.stroke.is_some() || (self.gradient.is_some() && self.shadow.is_some())
     }
 
-    fn html(&self) -> String {
-        let text = escape(&self.text);
+    fn html(&self, figure: &Figure) -> String {
+        let text = &figure.body;
         // An empty line box would make a box without text as tall as a line.
         let layer = |class: &str| match text.is_empty() {
             true => String::new(),
@@ -70,10 +108,11 @@ impl RichText {
         } else {
             String::new()
         };
-        format!(
-            "<div class=\"box\"><div class=\"text\">{under}{}</div></div>",
-            layer("over")
-        )
+        let mut layers = format!("{under}{}", layer("over"));
+        if figure.is_grouped {
+            layers = format!("<div class=\"lines\">{layers}</div>");
+        }
+        format!("<div class=\"box\"><div class=\"text\">{layers}</div></div>")
     }
 
     fn css(&self, width: u32, height: u32) -> String {
@@ -119,6 +158,20 @@ impl RichText {
             ".line",
             format_args!("grid-area:1/1;{}text-align:{};", self.font_css(), across.1),
         );
+        if self.animation.is_some() {
+            write_rule(&mut css, ".lines", format_args!("display:grid;"));
+        }
+        if let Some(ellipsis) = &self.ellipsis {
+            let room = f64::from(height) - top - bottom - 2.0 * text_inset;
+            let lines = (room / (self.font.size * self.line_height))
+                .floor()
+                .max(1.0);
+            write_rule(
+                &mut css,
+                ".line",
+                format_args!("line-clamp:{lines} {};", css_string(ellipsis)),
+            );
+        }
         if self.has_under_layer() {
             write_rule(
                 &mut css,
@@ -139,9 +192,9 @@ impl RichText {
         if let Some(colour) = self.font.background {
             // Only the lowest layer, or it would cover the one below.
             let layer = if self.has_under_layer() {
-                ".under span"
+                ".under>span"
             } else {
-                ".over span"
+                ".over>span"
             };
             write_rule(&mut css, layer, format_args!("background-color:{colour};"));
         }

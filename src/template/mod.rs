@@ -24,3 +24,6 @@ pub mod source;
 mod svg;
 mod tween;
 pub mod vector;
+
+pub mod caption;
+mod title;

@@ -6,15 +6,18 @@
 //! fonts. What does not belong here: how a text is drawn (`markup`) and which
 //! fonts exist (`raster`).
 
+pub mod animation;
 pub mod field;
 pub(crate) mod read;
 pub mod wire;
 
 use serde_json::Value;
 
+pub use self::animation::Animation;
 pub use self::field::{Colour, FieldError};
 pub(crate) use self::read::read;
 pub use self::wire::{RichTextAsset, TextAsset};
+use crate::time::Time;
 
 /// The longest text of one asset, in characters.
 pub const MAX_TEXT_CHARS: usize = 5000;
@@ -24,6 +27,8 @@ pub const MAX_FAMILY_CHARS: usize = 200;
 pub const MAX_BOX_SIDE: u32 = 8192;
 /// The most stops of a gradient.
 pub const MAX_GRADIENT_STOPS: usize = 32;
+/// The longest ellipsis, in characters.
+pub const MAX_ELLIPSIS_CHARS: usize = 100;
 /// The family of a text that names none.
 pub const DEFAULT_FAMILY: &str = "Open Sans";
 /// The size of a text that names none, in pixels.
@@ -68,7 +73,11 @@ pub struct RichText {
     pub width: Option<u32>,
     /// Height of the box; the frame's where absent.
     pub height: Option<u32>,
-    /// What was recognised and is not rendered yet, for the one who wrote the template.
+    /// How it comes into sight; it is there from the start where absent.
+    pub animation: Option<Animation>,
+    /// What stands at the end of a text that is cut to fit its box; it is not cut where absent.
+    pub ellipsis: Option<String>,
+    /// What was understood and is not followed, for the one who wrote the template.
     pub notes: Vec<String>,
 }
 
@@ -182,6 +191,42 @@ pub struct Border {
 }
 
 impl RichText {
+    /// `text` with the defaults of a `rich-text`.
+    pub(crate) fn plain(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            font: Font {
+                family: DEFAULT_FAMILY.to_owned(),
+                size: DEFAULT_SIZE,
+                weight: 400,
+                italic: false,
+                colour: Colour {
+                    rgb: [0; 3],
+                    alpha: 1.0,
+                },
+                background: None,
+            },
+            letter_spacing: 0.0,
+            word_spacing: 0.0,
+            line_height: DEFAULT_LINE_HEIGHT,
+            transform: TextTransform::None,
+            decoration: TextDecoration::None,
+            gradient: None,
+            stroke: None,
+            shadow: None,
+            background: None,
+            border: None,
+            padding: [0.0; 4],
+            horizontal: Horizontal::Center,
+            vertical: Vertical::Middle,
+            width: None,
+            height: None,
+            animation: None,
+            ellipsis: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// Reads a `rich-text` asset from its JSON; its `type` is left to the caller.
     pub fn from_value(value: &Value) -> Result<Self, FieldError> {
         read::<RichTextAsset>(value).and_then(|asset| Self::try_from(&asset))
@@ -200,9 +245,23 @@ impl RichText {
         )
     }
 
-    /// Every character that drawing this text may need: the text itself and
-    /// what a change of case makes of it.
+    /// How long it changes.
+    pub fn settles(&self) -> Time {
+        self.animation
+            .map_or(Time::ZERO, |animation| animation.duration)
+    }
+
+    /// Every character that drawing this text may need: the text itself, what a
+    /// change of case makes of it, and what stands for the rest of it.
     pub fn drawn_text(&self) -> String {
+        let drawn = self.cased_text();
+        match &self.ellipsis {
+            Some(ellipsis) => drawn + ellipsis,
+            None => drawn,
+        }
+    }
+
+    fn cased_text(&self) -> String {
         match self.transform {
             TextTransform::None => self.text.clone(),
             TextTransform::Uppercase => self.text.to_uppercase(),

@@ -131,10 +131,21 @@ pub struct Clip {
     pub treatment: Treatment,
     /// Clips whose brightness makes it transparent while they are on.
     pub mattes: Vec<Clip>,
+    /// The clip that it is a part of, with which it moves.
+    pub part_of: Option<Whole>,
     /// Where, how large and how opaque.
     pub motion: Motion,
     /// Whether it depends on the recipient (it had a placeholder).
     pub dynamic: bool,
+}
+
+/// A clip that is shown in parts, such as captions: transitions and tweens go by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// When it begins.
+    pub start: Time,
+    /// How long it lasts.
+    pub length: Time,
 }
 
 impl Clip {
@@ -155,9 +166,13 @@ impl Clip {
         if local < Time::ZERO || local >= self.length {
             return State::HIDDEN;
         }
+        let whole = self.part_of.unwrap_or(Whole {
+            start: self.start,
+            length: self.length,
+        });
         self.motion.state(
-            local,
-            self.length,
+            local + self.start - whole.start,
+            whole.length,
             self.window().size(),
             (video.width, video.height),
         )

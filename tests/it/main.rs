@@ -20,4 +20,5 @@ mod players;
 mod reuse;
 mod sdk;
 mod seams;
+mod text_in_time;
 mod tidy;

@@ -673,3 +673,5 @@ fn how_long_an_hd_layer_takes() {
 fn the_version_of_the_rasteriser_is_part_of_every_chunk_key() {
     assert!(crate::chunk::encode::RENDERER.contains(RASTERISER_VERSION));
 }
+
+mod moving;

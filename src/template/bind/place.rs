@@ -1,13 +1,18 @@
 //! What is seen and heard of each clip.
 
+use std::collections::BTreeSet;
+
 use super::schedule::Span;
 use super::{AssetInfo, AssetKind, Assets, FontBook, FontChoice, drawn, info};
 use crate::template::asset::{Asset, AudioAsset, Fade, ImageAsset, LumaAsset, Source, VideoAsset};
+use crate::template::caption::asset::CaptionAsset;
+use crate::template::caption::draw;
 use crate::template::clip::Clip;
 use crate::template::edit::Soundtrack;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::lottie::LottieAsset;
 use crate::template::markup::Markup;
+use crate::template::richtext::RichText;
 use crate::template::role::Role;
 use crate::template::vector::Vector;
 use crate::time::Time;
@@ -58,21 +63,25 @@ impl Placer<'_> {
             }
         }
         for (clip, span) in clips.iter().zip(spans) {
-            let Some(shown) = self.shown(clip, *span)? else {
-                continue;
-            };
-            let Some(layer) = self.layer(clip, *span, shown) else {
-                continue;
+            let layers = match &clip.asset {
+                Asset::Captions(captions) => self.captions(clip, *span, captions)?,
+                _ => {
+                    let shown = self.shown(clip, *span)?;
+                    let layer = shown.and_then(|shown| self.layer(clip, *span, shown));
+                    layer.into_iter().collect()
+                }
             };
             let overlaps = |matte: &&timeline::Clip| {
                 matte.start < span.end() && span.start < matte.start + matte.length
             };
             let mattes: Vec<timeline::Clip> = mattes.iter().filter(overlaps).cloned().collect();
-            self.timeline.layers.push(timeline::Clip {
-                dynamic: layer.dynamic || mattes.iter().any(|matte| matte.dynamic),
-                mattes,
+            let dynamic = mattes.iter().any(|matte| matte.dynamic);
+            let layers = layers.into_iter().map(|layer| timeline::Clip {
+                dynamic: layer.dynamic || dynamic,
+                mattes: mattes.clone(),
                 ..layer
             });
+            self.timeline.layers.extend(layers);
         }
         Ok(())
     }
@@ -139,13 +148,15 @@ impl Placer<'_> {
             }
             // It cuts out what is on its track, and is not seen itself.
             Asset::Luma(_) => None,
+            // Many pictures, not one.
+            Asset::Captions(_) => None,
             Asset::Text(text, markup) => {
                 let choice = self.fonts.for_text(text);
-                Some(self.markup(clip, markup, choice))
+                Some(self.markup(clip, markup, choice, text.settles()))
             }
             Asset::Card(markup) => {
                 let choice = self.fonts.for_card(markup);
-                Some(self.markup(clip, markup, choice))
+                Some(self.markup(clip, markup, choice, markup.settles()))
             }
             Asset::Vector(vector) => Some(self.vector(clip, vector)),
             Asset::Lottie(lottie) => Some(self.lottie(clip, span, lottie)?),
@@ -220,14 +231,66 @@ impl Placer<'_> {
                 speed: Speed::NORMAL,
                 opaque,
             }),
-            AssetKind::Audio { .. } | AssetKind::Lottie { .. } => {
+            AssetKind::Audio { .. } | AssetKind::Lottie { .. } | AssetKind::Captions(_) => {
                 return Err(wrong_kind(src, kind, "a picture or a video"));
             }
         };
         Ok(Shown::new(format!("luma {}", src.file_name()), content))
     }
 
-    fn markup(&mut self, clip: &Clip, markup: &Markup, choice: FontChoice) -> Shown {
+    /// What is said, one layer a picture; they move as one.
+    fn captions(
+        &mut self,
+        clip: &Clip,
+        span: Span,
+        captions: &CaptionAsset,
+    ) -> Result<Vec<timeline::Clip>, EditError> {
+        let src = &captions.src;
+        let AssetInfo { kind, .. } = info(src, self.assets)?;
+        let AssetKind::Captions(file) = kind else {
+            return Err(wrong_kind(src, kind, CaptionAsset::ALLOWED));
+        };
+        let (pictures, notes) = draw::pictures(file, captions, span.length).map_err(|_| {
+            let found = format!("captions of more than {} pictures", draw::MAX_PICTURES);
+            EditError::new(src.pointer.clone(), found, "fewer: a shorter clip or file")
+        })?;
+        let note = |message| Warning {
+            pointer: src.pointer.clone(),
+            message,
+        };
+        self.warnings.extend(notes.into_iter().map(note));
+        let mut last: Option<(RichText, FontChoice)> = None;
+        let mut told = BTreeSet::new();
+        let mut layers = Vec::with_capacity(pictures.len());
+        for picture in pictures {
+            // The pictures of a cue differ in what was said of it, not in their letters.
+            let mut choice = match (&picture.text, &last) {
+                (Some(text), Some((known, choice))) if known == text => choice.clone(),
+                (Some(text), _) => self.fonts.for_text(text),
+                (None, _) => self.fonts.for_card(&picture.markup),
+            };
+            last = picture.text.map(|text| (text, choice.clone()));
+            choice
+                .warnings
+                .retain(|warning| told.insert(warning.clone()));
+            let shown = self.markup(clip, &picture.markup, choice, picture.settles);
+            let own = Span {
+                start: span.start + picture.start,
+                length: picture.length,
+            };
+            let layer = self.layer(clip, own, shown);
+            layers.extend(layer.map(|layer| timeline::Clip {
+                part_of: Some(timeline::Whole {
+                    start: span.start,
+                    length: span.length,
+                }),
+                ..layer
+            }));
+        }
+        Ok(layers)
+    }
+
+    fn markup(&mut self, clip: &Clip, markup: &Markup, choice: FontChoice, settles: Time) -> Shown {
         let pointer = clip.pointer.member("asset");
         let warning = |message| Warning {
             pointer: pointer.clone(),
@@ -242,7 +305,10 @@ impl Placer<'_> {
             height: markup.height,
             fonts: choice.fonts,
         };
-        let drawing = Drawing::still(Art::Markup(markup));
+        let drawing = Drawing {
+            art: Art::Markup(markup),
+            settles,
+        };
         Shown::new("text".to_owned(), Content::Drawn(drawing))
     }
 
@@ -350,6 +416,7 @@ impl Placer<'_> {
                 filter: clip.filter,
                 ..treatment
             },
+            part_of: None,
             mattes: Vec::new(),
             motion: Motion {
                 scale: clip.motion.scale.clone().times(scale),
@@ -420,7 +487,8 @@ fn sounding<'a>(src: &Source, assets: &'a Assets) -> Result<(&'a AssetInfo, Time
         } => Ok((info, duration)),
         AssetKind::Video { sound: false, .. }
         | AssetKind::Image { .. }
-        | AssetKind::Lottie { .. } => Err(wrong_kind(src, &info.kind, "a file with sound")),
+        | AssetKind::Lottie { .. }
+        | AssetKind::Captions(_) => Err(wrong_kind(src, &info.kind, "a file with sound")),
     }
 }
 

@@ -222,6 +222,7 @@ fn available(clip: &Clip, assets: &Assets) -> Result<Option<Time>, EditError> {
         | Asset::Audio(AudioAsset {
             src, trim, speed, ..
         }) => left(src, *trim, *speed),
+        Asset::Captions(captions) => left(&captions.src, captions.trim, captions.speed),
         Asset::Luma(LumaAsset { src, trim }) => left(src, *trim, Speed::NORMAL),
         Asset::Lottie(lottie) => left(&lottie.src, Time::ZERO, lottie.speed),
         Asset::Image(_) | Asset::Text(..) | Asset::Card(_) | Asset::Vector(_) => Ok(None),

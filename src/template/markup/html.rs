@@ -1,7 +1,7 @@
-//! The (deprecated) `html` asset: markup a template brings along.
+//! The (deprecated) `html` asset and the `html5` asset: markup a template brings along.
 //!
 //! The markup is put into a body of exactly the asset's size. What could reach
-//! outside of the asset or would change with time is refused with a clear error
+//! outside of the asset, or would run, is refused with a clear error
 //! instead of being dropped: scripts, event handlers, frames, pictures and
 //! other things with an address. This is honesty towards the template's author:
 //! the rasteriser itself runs no scripts and opens no addresses.
@@ -9,12 +9,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Markup;
+use super::{Markup, legacy};
+use crate::template::cursor::Cursor;
+use crate::template::error::{EditError, Warning};
 use crate::template::richtext::field::{choice, pixels, text};
 use crate::template::richtext::{Colour, DEFAULT_FAMILY, FieldError, MAX_BOX_SIDE, read};
 
 /// The longest HTML or CSS of one asset, in characters.
 pub const MAX_SOURCE_CHARS: usize = 100_000;
+
+/// The longest HTML of an `html5` asset, in characters.
+pub const MAX_PAGE_CHARS: usize = 1_000_000;
+/// The longest style sheet of an `html5` asset, in characters.
+pub const MAX_PAGE_CSS_CHARS: usize = 500_000;
 
 /// Elements that run, load or embed something.
 const REFUSED_ELEMENTS: &[&str] = &[
@@ -53,7 +60,7 @@ pub struct HtmlAsset {
 pub struct HtmlBox {
     /// The markup without its `<style>` elements.
     pub html: String,
-    /// The style sheet, followed by the content of the `<style>` elements.
+    /// The style sheet, followed by the content of the `<style>` elements, in today's CSS.
     pub css: String,
     /// Width of the box; the frame's where absent.
     pub width: Option<u32>,
@@ -73,7 +80,9 @@ impl HtmlBox {
 
     /// The markup of this asset in a frame of `frame` pixels.
     ///
-    /// The body is the box; the asset's own rules follow ours, so they win.
+    /// The body is the box; the asset's own rules follow ours, so they win. The margins
+    /// that a paragraph has by itself count between paragraphs only: they would push the
+    /// text of a tight box out of it.
     pub fn to_markup(&self, frame: (u32, u32)) -> Markup {
         let (width, height) = (
             self.width.unwrap_or(frame.0),
@@ -86,7 +95,8 @@ impl HtmlBox {
         let css = format!(
             "html,body{{margin:0;width:{width}px;height:{height}px;}}\n\
              body{{box-sizing:border-box;display:block;align-content:{down};text-align:{across};\
-             font-family:\"{DEFAULT_FAMILY}\";font-size:16px;color:#000;{ground}}}\n{}",
+             font-family:\"{DEFAULT_FAMILY}\";font-size:16px;color:#000;{ground}}}\n\
+             :where(body>:first-child){{margin-top:0;}}\n:where(body>:last-child){{margin-bottom:0;}}\n{}",
             self.css
         );
         Markup {
@@ -128,7 +138,7 @@ impl TryFrom<&HtmlAsset> for HtmlBox {
         };
         Ok(Self {
             html,
-            css,
+            css: legacy::to_css(&css),
             width: pixels("/width", &asset.width, 1..=MAX_BOX_SIDE)?,
             height: pixels("/height", &asset.height, 1..=MAX_BOX_SIDE)?,
             background,
@@ -142,7 +152,8 @@ impl TryFrom<&HtmlAsset> for HtmlBox {
     }
 }
 
-const POSITIONS: &[(&str, (&str, &str))] = &[
+/// `align-content` and `text-align` of each place.
+pub(crate) const POSITIONS: &[(&str, (&str, &str))] = &[
     ("center", ("center", "center")),
     ("top", ("start", "center")),
     ("topRight", ("start", "right")),
@@ -153,6 +164,63 @@ const POSITIONS: &[(&str, (&str, &str))] = &[
     ("left", ("center", "left")),
     ("topLeft", ("start", "left")),
 ];
+
+/// A checked `html5` asset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Html5Page {
+    /// The markup without its `<style>` elements.
+    pub html: String,
+    /// The style sheet, followed by the content of the `<style>` elements.
+    pub css: String,
+}
+
+impl Html5Page {
+    /// Reads an `html5` asset.
+    pub(crate) fn read(cursor: &Cursor, warnings: &mut Vec<Warning>) -> Result<Self, EditError> {
+        let object = cursor.object()?;
+        object.ignore(&["type"]);
+        let source = object.need("html", "HTML")?;
+        let at = |error: FieldError| error.within(&cursor.pointer);
+        let (html, style) = check_html(source.text(MAX_PAGE_CHARS)?).map_err(at)?;
+        let mut css = match object.get("css") {
+            Some(css) => css.text(MAX_PAGE_CSS_CHARS)?.to_owned(),
+            None => String::new(),
+        };
+        check_css("/css", &css).map_err(at)?;
+        if !style.is_empty() {
+            css.push('\n');
+            css.push_str(&style);
+        }
+        if let Some(script) = object.get("js")
+            && script
+                .value
+                .as_str()
+                .is_none_or(|script| !script.trim().is_empty())
+        {
+            return Err(script.error(
+                "no script: what moves has to move by CSS animations, which run by the clip's time",
+            ));
+        }
+        object.finish(warnings);
+        Ok(Self { html, css })
+    }
+
+    /// The markup of this page in a frame of `frame` pixels, which is its size.
+    pub(crate) fn to_markup(&self, frame: (u32, u32)) -> Markup {
+        let (width, height) = frame;
+        let css = format!(
+            "html,body{{margin:0;width:{width}px;height:{height}px;}}\n\
+             body{{display:block;font-family:\"{DEFAULT_FAMILY}\";font-size:16px;color:#000;}}\n{}",
+            self.css
+        );
+        Markup {
+            html: format!("<!doctype html><html><body>{}</body></html>", self.html),
+            css,
+            width,
+            height,
+        }
+    }
+}
 
 /// Refuses what the module header says; gives the markup without its
 /// `<style>` elements, and what those held.
@@ -196,7 +264,7 @@ fn check_tag(source: &str) -> Result<usize, FieldError> {
         Err(FieldError::new(
             "/html",
             what,
-            "still markup: no scripts, frames, pictures or addresses",
+            "markup complete in itself: no scripts, frames, pictures or addresses",
         ))
     };
     if REFUSED_ELEMENTS.contains(&name.as_str()) {

@@ -10,6 +10,8 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::template::error::{EditError, Pointer};
+
 /// The longest stretch of a bad value that an error repeats.
 const SHOWN_VALUE: usize = 80;
 
@@ -38,6 +40,14 @@ impl FieldError {
             value: shown,
             expected: expected.into(),
         }
+    }
+}
+
+impl FieldError {
+    /// The same error, seen from the Edit in which the asset stands at `base`.
+    pub(crate) fn within(self, base: &Pointer) -> EditError {
+        let pointer = Pointer::from(self.pointer.as_str());
+        EditError::new(pointer, self.value, self.expected).within(base)
     }
 }
 

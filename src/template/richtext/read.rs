@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::animation::{self, read_animation};
 use super::field::{Colour, FieldError, choice, colour, flag, number, pixels, text};
 use super::wire::{
     AlignWire, BackgroundWire, BorderWire, FontWire, GradientWire, PaddingWire, RichTextAsset,
@@ -10,8 +11,8 @@ use super::wire::{
 };
 use super::{
     Background, Border, DEFAULT_FAMILY, DEFAULT_LINE_HEIGHT, DEFAULT_SIZE, Font, Gradient,
-    Horizontal, MAX_BOX_SIDE, MAX_FAMILY_CHARS, MAX_GRADIENT_STOPS, MAX_TEXT_CHARS, RichText,
-    Shadow, Stroke, TextDecoration, TextTransform, Vertical,
+    Horizontal, MAX_BOX_SIDE, MAX_ELLIPSIS_CHARS, MAX_FAMILY_CHARS, MAX_GRADIENT_STOPS,
+    MAX_TEXT_CHARS, RichText, Shadow, Stroke, TextDecoration, TextTransform, Vertical,
 };
 
 /// The largest padding, border, radius, shadow offset or blur in pixels.
@@ -80,11 +81,9 @@ impl TryFrom<&RichTextAsset> for RichText {
             vertical: read_vertical("/align", &asset.align)?,
             width: pixels("/width", &asset.width, 1..=MAX_BOX_SIDE)?,
             height: pixels("/height", &asset.height, 1..=MAX_BOX_SIDE)?,
-            notes: asset
-                .animation
-                .iter()
-                .map(|_| not_yet("/animation"))
-                .collect(),
+            animation: asset.animation.as_ref().map(read_animation).transpose()?,
+            ellipsis: None,
+            notes: Vec::new(),
         })
     }
 }
@@ -94,8 +93,6 @@ impl TryFrom<&TextAsset> for RichText {
 
     fn try_from(asset: &TextAsset) -> Result<Self, FieldError> {
         let font = asset.font.clone().unwrap_or_default();
-        let animation = asset.animation.iter().map(|_| not_yet("/animation"));
-        let ellipsis = asset.ellipsis.iter().map(|_| not_yet("/ellipsis"));
         Ok(Self {
             text: required_text(&asset.text)?,
             font: read_font(&font)?,
@@ -122,7 +119,13 @@ impl TryFrom<&TextAsset> for RichText {
             vertical: read_vertical("/alignment", &asset.alignment)?,
             width: pixels("/width", &asset.width, 1..=MAX_BOX_SIDE)?,
             height: pixels("/height", &asset.height, 1..=MAX_BOX_SIDE)?,
-            notes: animation.chain(ellipsis).collect(),
+            animation: asset
+                .animation
+                .as_ref()
+                .map(|animation| animation::read_of(animation, animation::TYPEWRITER))
+                .transpose()?,
+            ellipsis: text("/ellipsis", &asset.ellipsis, MAX_ELLIPSIS_CHARS)?,
+            notes: Vec::new(),
         })
     }
 }
@@ -138,10 +141,6 @@ const DECORATIONS: &[(&str, TextDecoration)] = &[
     ("underline", TextDecoration::Underline),
     ("line-through", TextDecoration::LineThrough),
 ];
-
-fn not_yet(pointer: &str) -> String {
-    format!("{pointer}: recognised, but not rendered yet: the text is shown still and whole")
-}
 
 /// The pointers of the members of `value` that the wire type `T` does not know.
 pub(crate) fn unknown_fields<T: serde::de::DeserializeOwned>(value: &Value) -> Vec<String> {
@@ -407,6 +406,7 @@ fn read_vertical(at: &str, align: &Option<AlignWire>) -> Result<Vertical, FieldE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Time;
     use serde_json::json;
 
     #[test]
@@ -502,19 +502,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rendered_yet_is_noted() {
-        let rich =
-            RichText::from_value(&json!({"text": "x", "animation": {"preset": "typewriter"}}))
-                .unwrap();
-        assert_eq!(rich.notes.len(), 1);
-        let plain = RichText::from_text_value(
-            &json!({"text": "x", "animation": {}, "ellipsis": "…", "font": {"lineHeight": "2"},
-                    "alignment": {"vertical": "center"}}),
+    fn the_deprecated_text_has_its_own_fields() {
+        let text = RichText::from_text_value(
+            &json!({"text": "x", "animation": {"preset": "typewriter"}, "ellipsis": "…",
+                    "font": {"lineHeight": "2"}, "alignment": {"vertical": "center"}}),
         )
         .unwrap();
+        assert_eq!((text.line_height, text.vertical), (2.0, Vertical::Middle));
+        assert_eq!(text.settles(), Time::from_seconds(2));
+        assert_eq!(text.drawn_text(), "x…");
+        let error =
+            RichText::from_text_value(&json!({"text": "x", "animation": {"preset": "fadeIn"}}))
+                .unwrap_err();
         assert_eq!(
-            (plain.notes.len(), plain.line_height, plain.vertical),
-            (2, 2.0, Vertical::Middle)
+            error.to_string(),
+            "/animation/preset: \"fadeIn\" is not allowed: expected one of typewriter"
         );
     }
 

@@ -43,8 +43,8 @@ wire! {
         padding: Leaf,
         /// Where the text stands in its box.
         align: Option<AlignWire>,
-        /// Recognised, not rendered yet.
-        animation: Leaf,
+        /// How it comes into sight.
+        animation: Option<AnimationWire>,
         /// Width of the box in pixels.
         width: Leaf,
         /// Height of the box in pixels.
@@ -64,9 +64,9 @@ wire! {
         alignment: Option<AlignWire>,
         /// An outline around the letters.
         stroke: Option<StrokeWire>,
-        /// Recognised, not rendered yet.
-        animation: Leaf,
-        /// Recognised, not rendered yet.
+        /// How it comes into sight: `typewriter`.
+        animation: Option<AnimationWire>,
+        /// What stands at the end of a text that is cut to fit its box.
         ellipsis: Leaf,
         /// Width of the box in pixels.
         width: Leaf,
@@ -195,6 +195,19 @@ wire! {
         horizontal: Leaf,
         /// `top`, `middle` (also `center`) or `bottom`.
         vertical: Leaf,
+    }
+}
+wire! {
+    /// `animation`.
+    AnimationWire {
+        /// Its name. Required.
+        preset: Leaf,
+        /// Seconds, 0.1 to 30.
+        duration: Leaf,
+        /// `character` or `word`.
+        style: Leaf,
+        /// `left`, `right`, `up` or `down`.
+        direction: Leaf,
     }
 }
 wire! {
