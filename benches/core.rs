@@ -76,6 +76,7 @@ fn timeline(seconds: u32) -> Timeline {
         audio: None,
         background: Rgb::default(),
         frames: seconds * 30,
+        scenes: Vec::new(),
         layers,
         voices: vec![],
     }

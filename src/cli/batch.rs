@@ -87,7 +87,7 @@ struct Planned {
 
 pub(super) fn run(args: &BatchArgs) -> Result<ExitCode> {
     let started = Instant::now();
-    let edit = inputs::read_template(&args.template)?;
+    let edit = inputs::read_template(&args.template, args.partition.variant.as_deref())?;
     let bad = |message: String| BadInput(format!("{}: {message}", args.data.display()));
     let file = File::open(&args.data).map_err(|error| bad(error.to_string()))?;
     let rows = rows::read(file).map_err(|error| bad(error.to_string()))?;

@@ -75,9 +75,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode> {
     let config = args.folders.config(Some(&args.first.template));
     let planner = config.planner()?;
     let partitioning = args.partition.partitioning();
-    let first = inputs::read_template(&args.first.template)?;
+    let first = inputs::read_template(&args.first.template, args.partition.variant.as_deref())?;
     let first = inputs::plan(&planner, first, &args.first.data(), &partitioning)?;
-    let other = inputs::read_template(&args.other)?;
+    let other = inputs::read_template(&args.other, args.partition.variant.as_deref())?;
     let other = inputs::plan(&planner, other, &inputs::data(&args.set_b), &partitioning)?;
     let mut differing = compare(
         TrackKind::Video,

@@ -13,10 +13,11 @@ use crate::cache::CacheConfig;
 use crate::cli::BadInput;
 use crate::delivery::{Plan, PlanError, Planner};
 use crate::fetch::{Allowed, FetchConfig};
-use crate::partition::{CHUNK_MAX_RANGE, Partitioning, Scheme};
+use crate::partition::{CHUNK_MAX_RANGE, PartitionWish, Scheme};
 use crate::policy::PolicyKind;
 use crate::store::AdmissionKind;
 use crate::template::merge::Data;
+use crate::template::variant;
 use crate::time::Time;
 
 /// The largest template file, in bytes.
@@ -145,21 +146,25 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         .map_err(|error| format!("{error}: expected bytes, as 500MB or 2GiB"))
 }
 
-/// How to cut.
+/// Which variant of a template, and how to cut it.
 #[derive(Clone, Debug, Args)]
 pub(super) struct PartitionArgs {
-    /// Where to cut: scenes, objects or fixed
-    #[arg(long, value_parser = scheme, default_value = "scenes")]
-    pub scheme: Scheme,
+    /// The variant of the template [default: none, the template as it is]
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
 
-    /// The longest video chunk, in seconds
-    #[arg(long, value_name = "SECONDS", value_parser = chunk_max, default_value = "2")]
-    pub chunk_max: Time,
+    /// Where to cut: scenes, objects or fixed [default: the template's, else scenes]
+    #[arg(long, value_parser = scheme)]
+    pub scheme: Option<Scheme>,
+
+    /// The longest video chunk, in seconds [default: the template's, else 2]
+    #[arg(long, value_name = "SECONDS", value_parser = chunk_max)]
+    pub chunk_max: Option<Time>,
 }
 
 impl PartitionArgs {
-    pub fn partitioning(&self) -> Partitioning {
-        Partitioning {
+    pub fn partitioning(&self) -> PartitionWish {
+        PartitionWish {
             scheme: self.scheme,
             chunk_max: self.chunk_max,
         }
@@ -204,8 +209,8 @@ pub(super) fn data(set: &[(String, String)]) -> Data {
         .collect()
 }
 
-/// Reads a template file.
-pub(super) fn read_template(path: &Path) -> Result<Value> {
+/// Reads a template file, in its variant of this name if one is given.
+pub(super) fn read_template(path: &Path, variant: Option<&str>) -> Result<Value> {
     let unreadable = |error: std::io::Error| BadInput(format!("{}: {error}", path.display()));
     let bytes = fs::metadata(path).map_err(unreadable)?.len();
     if bytes > MAX_TEMPLATE_BYTES {
@@ -216,8 +221,13 @@ pub(super) fn read_template(path: &Path) -> Result<Value> {
         return Err(BadInput(message).into());
     }
     let text = fs::read(path).map_err(unreadable)?;
-    let document = serde_json::from_slice(&text);
-    document.map_err(|error| BadInput(format!("{}: not JSON: {error}", path.display())).into())
+    let document: Value = serde_json::from_slice(&text)
+        .map_err(|error| BadInput(format!("{}: not JSON: {error}", path.display())))?;
+    let Some(name) = variant else {
+        return Ok(document);
+    };
+    let chosen = variant::choose(document, name);
+    chosen.map_err(|error| BadInput(format!("{}: {error}", path.display())).into())
 }
 
 /// Plans, telling warnings on standard error.
@@ -225,7 +235,7 @@ pub(super) fn plan(
     planner: &Planner,
     edit: Value,
     data: &Data,
-    partitioning: &Partitioning,
+    partitioning: &PartitionWish,
 ) -> Result<Plan> {
     let plan = planner.plan(edit, data, partitioning);
     let plan = plan.map_err(|error| match error {

@@ -43,7 +43,7 @@ pub(super) struct PlannedChunk {
 }
 
 pub(super) fn run(args: &PlanArgs) -> Result<ExitCode> {
-    let edit = inputs::read_template(&args.template.template)?;
+    let edit = inputs::read_template(&args.template.template, args.partition.variant.as_deref())?;
     let config = args.folders.config(Some(&args.template.template));
     let planner = config.planner()?;
     let plan = inputs::plan(

@@ -57,7 +57,7 @@ struct Report {
 
 pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
     let started = Instant::now();
-    let edit = inputs::read_template(&args.template.template)?;
+    let edit = inputs::read_template(&args.template.template, args.partition.variant.as_deref())?;
     let engine = Engine::open(&args.folders.config(Some(&args.template.template)))?;
     let plan = inputs::plan(
         &engine.planner,

@@ -10,14 +10,14 @@ use thiserror::Error;
 use crate::delivery::fetching::{Fetched, fetch, refused};
 use crate::fetch::{Downloads, Freshness, Held};
 use crate::media::{AssetLibrary, LibraryError};
-use crate::partition::{Partition, Partitioning, partition};
+use crate::partition::{Partition, PartitionWish, partition};
 use crate::raster::{FontCatalogue, FontError, FontSelection, OwnFont, Rasteriser};
 use crate::template::asset::{Place, Source};
 use crate::template::bind::{AssetInfo, Assets, FontBook, FontChoice, bind};
 use crate::template::edit::Edit;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::Markup;
-use crate::template::merge::{Data, merge};
+use crate::template::merge::{Data, Merged, merge};
 use crate::template::richtext::RichText;
 use crate::timeline::Timeline;
 
@@ -97,15 +97,31 @@ impl Planner {
     }
 
     /// The plan of the video that `edit` and `data` make.
-    pub fn plan(
-        &self,
-        edit: Value,
-        data: &Data,
-        partitioning: &Partitioning,
-    ) -> Result<Plan, PlanError> {
+    pub fn plan(&self, edit: Value, data: &Data, wish: &PartitionWish) -> Result<Plan, PlanError> {
         let merged = merge(edit, data)?;
         let mut warnings = merged.warnings.clone();
-        let edit = Edit::read(&merged.document, &mut warnings)?;
+        let plan = self.plan_merged(&merged, wish, &mut warnings);
+        let plan = plan.map_err(|error| match error {
+            PlanError::Edit(error) => merged.in_template(error).into(),
+            other => other,
+        })?;
+        for warning in &mut warnings {
+            warning.pointer = merged.origin(&warning.pointer);
+        }
+        warnings.sort();
+        warnings.dedup();
+        Ok(Plan { warnings, ..plan })
+    }
+
+    /// The plan of a merged Edit, with its warnings aside.
+    fn plan_merged(
+        &self,
+        merged: &Merged,
+        wish: &PartitionWish,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Plan, PlanError> {
+        let partitioning = wish.settle(&merged.document, warnings)?;
+        let edit = Edit::read(&merged.document, warnings)?;
         if !edit.output.format.is_chunks() {
             let place = Pointer::from("/output/format");
             let name = format!("{:?}", edit.output.format.name());
@@ -117,7 +133,7 @@ impl Planner {
             Freshness::Asked
         };
         let sources = edit.sources().chain(&edit.fonts);
-        let fetched = fetch(&self.downloads, sources, freshness, &mut warnings)?;
+        let fetched = fetch(&self.downloads, sources, freshness, warnings)?;
         let mut assets = Assets::new();
         for source in edit.sources() {
             if assets.contains_key(source.name()) {
@@ -130,21 +146,21 @@ impl Planner {
         }
         let fonts = self.fonts_of(&edit, &fetched)?;
         let book = Book { fonts: &fonts };
-        let timeline = bind(
+        let mut timeline = bind(
             &edit,
             &assets,
             &book,
             &|place| merged.is_dynamic(place),
-            &mut warnings,
+            warnings,
         )?;
-        let partition = partition(&timeline, partitioning);
-        warnings.sort();
-        warnings.dedup();
+        timeline.scenes.clone_from(&merged.cuts);
+        let partition = partition(&timeline, &partitioning);
+        let held = fetched.into_values().map(|file| file.held).collect();
         Ok(Plan {
             timeline,
             partition,
-            warnings,
-            held: fetched.into_values().map(|file| file.held).collect(),
+            warnings: Vec::new(),
+            held,
         })
     }
 

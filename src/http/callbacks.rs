@@ -79,7 +79,7 @@ fn refused(found: &str) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partition::Partitioning;
+    use crate::partition::PartitionWish;
     use crate::publish::RenderMode;
 
     fn of(edit: Value) -> Result<Option<String>, ApiError> {
@@ -87,7 +87,7 @@ mod tests {
             template: None,
             edit,
             data: [("id".to_owned(), json!(7))].into(),
-            partitioning: Partitioning::default(),
+            partitioning: PartitionWish::default(),
             mode: RenderMode::Ahead,
         })
     }

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use crate::delivery::{Plan, Planner};
 use crate::http::cache_control::{self, REVALIDATE};
 use crate::http::{ApiError, AppState};
-use crate::partition::Partitioning;
+use crate::partition::PartitionWish;
 use crate::template::merge::{Data, fields};
 
 /// The most templates in the folder.
@@ -87,7 +87,7 @@ impl Template {
         let text = fs::read(path).map_err(|error| error.to_string())?;
         let edit: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
         let plan = planner
-            .plan(edit.clone(), &Data::new(), &Partitioning::default())
+            .plan(edit.clone(), &Data::new(), &PartitionWish::default())
             .map_err(|error| error.to_string())?;
         let fields = fields(&edit).map_err(|error| error.to_string())?;
         let about = &edit["loomcast"];

@@ -14,16 +14,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::delivery::Movie;
+use crate::delivery::{Movie, PlanError};
 use crate::http::cache_control::NO_STORE;
 use crate::http::range::{Asked, unsatisfiable};
 use crate::http::{ApiError, AppState, callbacks};
 use crate::jobs::orders::Order;
-use crate::partition::{CHUNK_MAX_RANGE, Partitioning, PlacedChunk, Scheme};
+use crate::partition::{CHUNK_MAX_RANGE, PartitionWish, PlacedChunk, Scheme};
 use crate::publish::playlists::{TrackKind, video_clock};
 use crate::publish::{ChunkState, RenderMode, Video, VideoStatus};
 use crate::render::{Lane, Priority, Urgency};
 use crate::template::merge::Data;
+use crate::template::variant;
 use crate::time::Time;
 
 /// The most videos in a list.
@@ -36,6 +37,7 @@ struct CreateVideo {
     edit: Option<Value>,
     #[serde(default)]
     data: Data,
+    variant: Option<String>,
     scheme: Option<String>,
     chunk_max_ms: Option<i64>,
     render: Option<RenderMode>,
@@ -68,6 +70,10 @@ pub(super) async fn create(
                 "a template's id, or an Edit",
             ));
         }
+    };
+    let edit = match &request.variant {
+        Some(name) => variant::choose(edit, name).map_err(PlanError::from)?,
+        None => edit,
     };
     let order = Order {
         template,
@@ -114,14 +120,14 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     Ok(request)
 }
 
-fn partitioning(request: &CreateVideo) -> Result<Partitioning, ApiError> {
-    let mut partitioning = Partitioning::default();
+fn partitioning(request: &CreateVideo) -> Result<PartitionWish, ApiError> {
+    let mut partitioning = PartitionWish::default();
     if let Some(name) = &request.scheme {
         let known = Scheme::NAMED.iter().find(|(known, _)| known == name);
         let names = Scheme::NAMED.map(|(name, _)| name).join(", ");
         let (_, scheme) = known
             .ok_or_else(|| ApiError::field("/scheme", format!("{name:?} is not allowed"), names))?;
-        partitioning.scheme = *scheme;
+        partitioning.scheme = Some(*scheme);
     }
     if let Some(millis) = request.chunk_max_ms {
         let time = Time::from_millis(millis.clamp(i64::from(i32::MIN), i64::from(i32::MAX)));
@@ -133,7 +139,7 @@ fn partitioning(request: &CreateVideo) -> Result<Partitioning, ApiError> {
                 allowed,
             ));
         }
-        partitioning.chunk_max = time;
+        partitioning.chunk_max = Some(time);
     }
     Ok(partitioning)
 }

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use crate::delivery::{PlanError, Planner};
-use crate::partition::Partitioning;
+use crate::partition::PartitionWish;
 use crate::publish::registry::PublishError;
 use crate::publish::{NewVideo, Publisher, RenderMode, Video, VideoStatus};
 use crate::template::merge::Data;
@@ -45,7 +45,7 @@ pub struct Order {
     pub data: Data,
     /// Where to cut.
     #[serde(with = "super::cuts")]
-    pub partitioning: Partitioning,
+    pub partitioning: PartitionWish,
     /// When its chunks are rendered.
     pub mode: RenderMode,
 }
@@ -371,9 +371,9 @@ mod tests {
             template: Some("greeting".into()),
             edit: serde_json::json!({"timeline": {}}),
             data: [("name".to_owned(), Value::from("Zoë"))].into(),
-            partitioning: Partitioning {
-                scheme: crate::partition::Scheme::Fixed,
-                chunk_max: crate::time::Time::from_millis(1500),
+            partitioning: PartitionWish {
+                scheme: None,
+                chunk_max: Some(crate::time::Time::from_millis(1500)),
             },
             mode: RenderMode::OnDemand,
         };

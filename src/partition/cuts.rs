@@ -51,6 +51,10 @@ pub(super) fn video_cuts(timeline: &Timeline, partitioning: &Partitioning) -> Ve
     let mut wanted = Wanted::new(timeline.excerpt.of);
     if partitioning.scheme != Scheme::Fixed {
         wanted.add(frames(FIRST_CHUNK), Weight::First);
+        for scene in &timeline.scenes {
+            let frame = u32::try_from(rate.frame_at_or_after(*scene)).unwrap_or(u32::MAX);
+            wanted.add(frame, Weight::Dynamic);
+        }
         for clip in &timeline.layers {
             let scene =
                 partitioning.scheme == Scheme::Scenes && !matches!(clip.content, Content::Drawn(_));

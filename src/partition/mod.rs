@@ -3,14 +3,17 @@
 //! A pure function of the timeline and the scheme, so that the whole playlist
 //! exists before anything is rendered, and the same for every recipient of a
 //! template: only what stood in placeholders from the start decides what is
-//! dynamic.
+//! dynamic. Where recipients have other scenes, their cuts differ as much as that,
+//! and are the same within each scene.
 
 mod audio;
 mod cuts;
 mod gain;
 mod video;
+mod wish;
 
 pub use cuts::Scheme;
+pub use wish::PartitionWish;
 
 use crate::chunk::{ChunkKey, ChunkSpec, VideoSpec};
 use crate::time::{FrameRange, Time};

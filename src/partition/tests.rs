@@ -83,6 +83,7 @@ fn timeline(length: u32, layers: Vec<Clip>) -> Timeline {
         audio: None,
         background: Rgb::default(),
         frames: length * 30,
+        scenes: Vec::new(),
         layers,
         voices: Vec::new(),
     }

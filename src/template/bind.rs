@@ -162,6 +162,7 @@ pub fn bind(
                 first: shown.start,
                 of: frames,
             },
+            scenes: Vec::new(),
             layers: Vec::new(),
             voices: Vec::new(),
         },

@@ -43,6 +43,15 @@ impl EditError {
     }
 }
 
+impl EditError {
+    /// The same error, about what stands at `to` where it was at `from`, if it is
+    /// about that.
+    pub fn moved(mut self, from: &Pointer, to: &Pointer) -> Self {
+        self.pointer = self.pointer.moved(from, to);
+        self
+    }
+}
+
 /// Something that was understood but not followed: a field that is not known,
 /// a merge value that nothing uses, a font that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +105,20 @@ impl Pointer {
     /// The text of the pointer.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The place that this is in; `None` for the document.
+    pub fn outer(&self) -> Option<Self> {
+        let (outer, _) = self.0.rsplit_once('/')?;
+        Some(Self(outer.to_owned()))
+    }
+
+    /// This place when what is at `from` stands at `to` instead.
+    pub fn moved(&self, from: &Self, to: &Self) -> Self {
+        match self.0.strip_prefix(from.as_str()) {
+            Some(rest) if from.contains(self) => to.join(rest),
+            _ => self.clone(),
+        }
     }
 
     /// Whether `other` is this place or inside it.

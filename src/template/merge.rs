@@ -9,10 +9,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::template::cursor::Cursor;
 use crate::template::error::{EditError, Pointer, Warning};
+use crate::template::known::Known;
+use crate::template::scenes::{self, Expanded};
+use crate::time::Time;
 
 /// The values of one recipient, by the name of their field.
 pub type Data = BTreeMap<String, Value>;
@@ -65,14 +68,42 @@ pub struct Merged {
     pub document: Value,
     /// Where there had been placeholders: what is there depends on the recipient.
     pub dynamic: BTreeSet<Pointer>,
-    /// Data that no placeholder asked for.
+    /// When scenes of the template begin and end.
+    pub cuts: Vec<Time>,
+    /// Data that no placeholder asked for, and rules that are not known.
     pub warnings: Vec<Warning>,
+    /// Where in the template that comes from which stands elsewhere in the document.
+    origins: BTreeMap<Pointer, Pointer>,
 }
 
 impl Merged {
-    /// Whether anything at `pointer` or inside it had a placeholder.
+    /// Whether anything at `pointer` or inside it had a placeholder, or is there only
+    /// by the data.
     pub fn is_dynamic(&self, pointer: &Pointer) -> bool {
-        self.dynamic.iter().any(|place| pointer.contains(place))
+        // In their order, what is inside of a place comes right after its slash.
+        let inside = self.dynamic.range(pointer.join("/")..).next();
+        self.dynamic.contains(pointer) || inside.is_some_and(|place| pointer.contains(place))
+    }
+
+    /// Where in the template `pointer` of the document comes from.
+    pub fn origin(&self, pointer: &Pointer) -> Pointer {
+        // The deepest that was moved counts: a clip of a moved track was moved with it.
+        let mut place = pointer.clone();
+        while let Some(outer) = place.outer() {
+            if let Some(origin) = self.origins.get(&place) {
+                return pointer.moved(&place, origin);
+            }
+            place = outer;
+        }
+        pointer.clone()
+    }
+
+    /// The error as one about the template.
+    pub fn in_template(&self, error: EditError) -> EditError {
+        EditError {
+            pointer: self.origin(&error.pointer),
+            ..error
+        }
     }
 }
 
@@ -85,19 +116,25 @@ pub fn merge(mut document: Value, data: &Data) -> Result<Merged, EditError> {
         .collect();
     values.extend(data.iter().map(|(key, value)| (key.as_str(), value)));
     let mut filler = Filler {
-        values,
-        used: BTreeSet::new(),
+        known: Known::new(values),
         dynamic: BTreeSet::new(),
     };
+    let mut expanded = Expanded::default();
     if let Some(object) = document.as_object_mut() {
         for (name, value) in object
             .iter_mut()
             .filter(|(name, _)| *name != "merge" && *name != "loomcast")
         {
-            filler.fill(value, &Pointer::default().member(name))?;
+            let place = Pointer::default().member(name);
+            match value {
+                Value::Object(timeline) if name == "timeline" => {
+                    expanded = fill_timeline(timeline, &mut filler, &place)?;
+                }
+                other => filler.fill(other, &place)?,
+            }
         }
     }
-    let unused = data.keys().filter(|key| !filler.used.contains(*key));
+    let unused = data.keys().filter(|key| !filler.known.is_used(key));
     let warnings = unused
         .map(|key| Warning {
             pointer: Pointer::from("/merge"),
@@ -105,23 +142,39 @@ pub fn merge(mut document: Value, data: &Data) -> Result<Merged, EditError> {
                 "the data has a value for {key:?}, but the template has no such placeholder"
             ),
         })
+        .chain(expanded.warnings)
         .collect();
-    let dynamic = filler.dynamic;
     Ok(Merged {
         document,
-        dynamic,
+        dynamic: filler.dynamic,
+        cuts: expanded.cuts,
         warnings,
+        origins: expanded.origins,
     })
 }
 
-struct Filler<'a> {
-    values: BTreeMap<&'a str, &'a Value>,
-    used: BTreeSet<String>,
-    dynamic: BTreeSet<Pointer>,
+/// The tracks have rules of their own; all else is filled in as it is.
+fn fill_timeline(
+    timeline: &mut Map<String, Value>,
+    filler: &mut Filler,
+    place: &Pointer,
+) -> Result<Expanded, EditError> {
+    let expanded = scenes::expand(timeline, filler)?;
+    let others = timeline.iter_mut();
+    for (name, value) in others.filter(|(name, value)| *name != "tracks" || !value.is_array()) {
+        filler.fill(value, &place.member(name))?;
+    }
+    Ok(expanded)
+}
+
+pub(super) struct Filler<'a> {
+    pub known: Known<'a>,
+    pub dynamic: BTreeSet<Pointer>,
 }
 
 impl Filler<'_> {
-    fn fill(&mut self, value: &mut Value, pointer: &Pointer) -> Result<(), EditError> {
+    /// Fills in what is in `value`, which stands at `pointer`.
+    pub fn fill(&mut self, value: &mut Value, pointer: &Pointer) -> Result<(), EditError> {
         self.fill_in(value, pointer, pointer.as_str().ends_with("/html"))
     }
 
@@ -166,7 +219,7 @@ impl Filler<'_> {
         let mut rest = text;
         let mut found = false;
         while let Some((before, name, after)) = next_placeholder(rest) {
-            let value = *self.values.get(name).ok_or_else(|| {
+            let value = self.known.get(name).ok_or_else(|| {
                 EditError::new(
                     pointer.clone(),
                     format_args!("{{{{ {name} }}}}"),
@@ -174,7 +227,6 @@ impl Filler<'_> {
                 )
             })?;
             found = true;
-            self.used.insert(name.to_owned());
             let alone =
                 before.trim().is_empty() && after.trim().is_empty() && filled.trim().is_empty();
             if alone && !markup {
@@ -289,10 +341,13 @@ mod tests {
         );
         assert_eq!(merged.document["asset"]["text"], "<b>Tom & Jo's</b>");
         let document =
-            json!({"type": "svg", "src": "<rect fill='{{ name }}'/>", "name": "{{ name }}"});
+            json!({"a": {"type": "svg", "src": "<rect fill='{{ name }}'/>", "name": "{{ name }}"}});
         let merged = merge(document, &data(json!({"name": "'/><g"}))).expect("merges");
-        assert_eq!(merged.document["src"], "<rect fill='&#39;/&gt;&lt;g'/>");
-        assert_eq!(merged.document["name"], "'/><g");
+        assert_eq!(
+            merged.document["a"]["src"],
+            "<rect fill='&#39;/&gt;&lt;g'/>"
+        );
+        assert_eq!(merged.document["a"]["name"], "'/><g");
     }
 
     #[test]

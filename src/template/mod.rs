@@ -9,20 +9,24 @@
 pub mod asset;
 pub mod bind;
 pub mod clip;
-mod cursor;
+mod condition;
+pub mod cursor;
 pub mod edit;
 pub mod error;
 mod generated;
+mod known;
 pub mod lottie;
 pub mod markup;
 pub mod merge;
 pub mod output;
 pub mod richtext;
 pub mod role;
+pub mod scenes;
 mod shape;
 pub mod source;
 mod svg;
 mod tween;
+pub mod variant;
 pub mod vector;
 
 pub mod caption;

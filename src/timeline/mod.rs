@@ -41,6 +41,9 @@ pub struct Timeline {
     pub frames: u32,
     /// Which frames of the whole these are. Layers and voices have the times of the whole.
     pub excerpt: Excerpt,
+    /// When scenes of the template begin and end: what is in them stands at another
+    /// time for others, so it is cut there.
+    pub scenes: Vec<Time>,
     /// The layers, the lowest first.
     pub layers: Vec<Clip>,
     /// What is heard.

@@ -9,7 +9,7 @@ use loomcast::app;
 use loomcast::cmaf;
 use loomcast::fetch::Downloads;
 use loomcast::media::{self, PcmStore};
-use loomcast::partition::{Partitioning, PlacedChunk};
+use loomcast::partition::{PartitionWish, PlacedChunk};
 use loomcast::render::{Renderer, SharedLayers};
 use loomcast::template::merge::Data;
 use serde_json::json;
@@ -87,7 +87,7 @@ fn fresh(scratch: &Scratch, edit: &Path, name: &str) -> Fresh {
         app::planner(&assets(), &[folder], Downloads::off()).expect("the assets are there");
     let document = serde_json::from_slice(&fs::read(edit).expect("reads")).expect("JSON");
     let plan = planner
-        .plan(document, &Data::new(), &Partitioning::default())
+        .plan(document, &Data::new(), &PartitionWish::default())
         .expect("plans");
     let pcm = PcmStore::open(&scratch.path(name)).expect("opens");
     let rasteriser = Arc::clone(planner.rasteriser());

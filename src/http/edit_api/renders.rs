@@ -17,7 +17,7 @@ use crate::http::base::base;
 use crate::http::videos::{file_of, find, parse};
 use crate::http::{ApiError, AppState, callbacks};
 use crate::jobs::orders::{Open, Order, Stage};
-use crate::partition::Partitioning;
+use crate::partition::PartitionWish;
 use crate::publish::{RenderMode, Video, VideoStatus};
 use crate::template::merge::{Data, merge};
 
@@ -98,7 +98,7 @@ async fn queued(
         template: None,
         edit,
         data: Data::new(),
-        partitioning: Partitioning::default(),
+        partitioning: PartitionWish::default(),
         mode: RenderMode::Ahead,
     };
     let id = Uuid::new_v4();
