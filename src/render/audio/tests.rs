@@ -145,6 +145,7 @@ fn timeline(seconds: u32, voices: Vec<Voice>) -> Timeline {
         background: Rgb::default(),
         frames: seconds * 25,
         excerpt: Excerpt::whole(seconds * 25),
+        scenes: Vec::new(),
         layers: Vec::new(),
         voices,
     }
