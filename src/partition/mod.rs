@@ -9,6 +9,7 @@
 mod audio;
 mod cuts;
 mod gain;
+mod sweep;
 mod video;
 mod wish;
 
@@ -88,19 +89,15 @@ pub fn partition(timeline: &Timeline, partitioning: &Partitioning) -> Partition 
 
 /// The video chunks of `timeline` alone.
 pub fn pictures(timeline: &Timeline, partitioning: &Partitioning) -> Vec<PlacedChunk> {
-    let cuts = cuts::video_cuts(timeline, partitioning);
-    let chunk = |cut: &[u32]| {
-        let (start, end) = (cut[0], cut[1]);
-        video::chunk(timeline, FrameRange { start, end })
-    };
-    cuts.windows(2).map(chunk).collect()
+    video::chunks(timeline, &cuts::video_cuts(timeline, partitioning))
 }
 
 /// What frame `frame` of the whole timeline looks like, whether it is in the excerpt
 /// or not: a chunk of that frame alone.
 pub fn picture(timeline: &Timeline, frame: u32) -> VideoSpec {
     let end = frame.saturating_add(1);
-    video::spec(timeline, FrameRange { start: frame, end }).0
+    let all = timeline.layers.iter().rev();
+    video::spec(timeline, FrameRange { start: frame, end }, all).0
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use crate::chunk::spec::{HEARD_BEFORE_FRAMES, Path};
 use crate::digest::Digest;
 use crate::profile::{AudioProfile, Quality, VideoProfile};
 use crate::time::FrameRate;
-use crate::timeline::curve::Curve;
+use crate::timeline::curve::{Curve, Easing, Tween};
 use crate::timeline::motion::{Fit, Motion};
+use crate::timeline::state::State;
 use crate::timeline::transition::{Transition, TransitionKind};
 use crate::timeline::treatment::Treatment;
 use crate::timeline::{Art, Clip, Content, Drawing, Excerpt, Footage, Markup, Rgb, Speed, Voice};
@@ -489,4 +490,66 @@ fn a_picture_is_a_frame_of_the_whole() {
     assert_eq!(spec.frames, 1);
     let contents = |spec: &VideoSpec| spec.layers.len();
     assert_eq!(contents(&spec), contents(chunk));
+}
+
+#[test]
+fn many_clips_are_cut_as_if_each_chunk_looked_at_all_of_them() {
+    // A fixed sequence of numbers, so that every run tries the same timelines.
+    let mut last = 7_u64;
+    let mut number = move |below: i64| {
+        last = last
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((last >> 33) % below.unsigned_abs()).cast_signed()
+    };
+    for _ in 0..30 {
+        let layers: Vec<Clip> = (0..40)
+            .map(|index| {
+                let mut clip = title(0, 1, &index.to_string());
+                clip.label = index.to_string();
+                clip.start = Time::from_millis(number(20_000));
+                clip.length = Time::from_millis(1 + number(4000));
+                if number(3) == 0 {
+                    clip.motion.scale = Curve::new(
+                        1.0,
+                        vec![Tween {
+                            from: 1.0,
+                            to: 2.0,
+                            start: Time::from_millis(number(2000)),
+                            length: Time::from_millis(number(2000)),
+                            easing: Easing::Linear,
+                        }],
+                    );
+                }
+                clip.dynamic = number(4) == 0;
+                clip
+            })
+            .collect();
+        let timeline = timeline(24, layers);
+        for chunk in &partition(&timeline, &Partitioning::default()).video {
+            let ticks = u64::from(timeline.video.rate.ticks_per_frame());
+            let first = (chunk.decode_time / ticks) as u32;
+            let frames = first..first + (chunk.ticks / ticks) as u32;
+            let seen: Vec<(&str, Path)> = timeline
+                .layers
+                .iter()
+                .map(|clip| {
+                    let states = frames
+                        .clone()
+                        .map(|frame| clip.state(frame, &timeline.video));
+                    (clip.label.as_str(), Path::new(states.collect()))
+                })
+                .filter(|(_, path)| *path != Path::Rest(State::HIDDEN))
+                .collect();
+            let ChunkSpec::Video(spec) = &chunk.spec else {
+                panic!("pictures")
+            };
+            let found: Vec<(&str, Path)> = spec
+                .layers
+                .iter()
+                .map(|layer| (layer.label.as_str(), layer.path.clone()))
+                .collect();
+            assert_eq!(found, seen, "{frames:?}");
+        }
+    }
 }

@@ -3,14 +3,38 @@
 use crate::chunk::ChunkSpec;
 use crate::chunk::spec::{Layer, LayerContent, Matte, Moment, Path, VideoSpec};
 use crate::partition::PlacedChunk;
+use crate::partition::sweep::Sweep;
 use crate::time::FrameRange;
 use crate::timeline::state::State;
 use crate::timeline::{Clip, Content, Drawing, Timeline};
 
-/// The chunk of these frames of the whole.
-pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
+/// The chunks between these cuts.
+pub(super) fn chunks(timeline: &Timeline, cuts: &[u32]) -> Vec<PlacedChunk> {
+    let spans = timeline.layers.iter().map(|clip| {
+        let on = clip.frames(&timeline.video);
+        (i64::from(on.start), i64::from(on.end))
+    });
+    let mut sweep = Sweep::new(spans);
+    let ranges = cuts.windows(2).map(|cut| FrameRange {
+        start: cut[0],
+        end: cut[1],
+    });
+    ranges
+        .map(|range| {
+            let on = sweep.between(range.start.into(), range.end.into()).rev();
+            chunk(timeline, range, on.filter_map(|at| timeline.layers.get(at)))
+        })
+        .collect()
+}
+
+/// The chunk of these frames of the whole, in which these clips are on, the highest first.
+fn chunk<'a>(
+    timeline: &'a Timeline,
+    range: FrameRange,
+    on: impl Iterator<Item = &'a Clip>,
+) -> PlacedChunk {
     let profile = &timeline.video;
-    let (spec, shared) = spec(timeline, range);
+    let (spec, shared) = spec(timeline, range, on);
     let dynamic = shared < spec.layers.len();
     let spec = ChunkSpec::Video(spec);
     let ticks = u64::from(profile.rate.ticks_per_frame());
@@ -26,25 +50,24 @@ pub(super) fn chunk(timeline: &Timeline, range: FrameRange) -> PlacedChunk {
 }
 
 /// What these frames of the whole look like, and how many of its layers, from the
-/// lowest, are the same for every recipient.
-pub(super) fn spec(timeline: &Timeline, range: FrameRange) -> (VideoSpec, usize) {
+/// lowest, are the same for every recipient. No other clips are looked at than these, the
+/// highest first.
+pub(super) fn spec<'a>(
+    timeline: &'a Timeline,
+    range: FrameRange,
+    clips: impl Iterator<Item = &'a Clip>,
+) -> (VideoSpec, usize) {
     let profile = &timeline.video;
-    let (layout, scale) = (timeline.layout(), timeline.scale());
     let mut layers = Vec::new();
     let mut background = Some(timeline.background);
     let mut dynamic = Vec::new();
-    let time = |frame: u32| profile.rate.frame_start(i64::from(frame));
-    let (from, until) = (time(range.start), time(range.end));
-    // Captions are thousands of clips: most are passed over by this alone.
-    let may_be_on = |clip: &&Clip| clip.start < until && clip.start + clip.length > from;
     // From the top down, so that what is hidden is never looked at.
-    for clip in timeline.layers.iter().rev().filter(may_be_on) {
+    for clip in clips {
         if clip.frames(profile).intersect(range).is_empty() {
             continue;
         }
-        let states: Vec<State> = (range.start..range.end)
-            .map(|frame| scale.state(clip.state(frame, &layout)))
-            .collect();
+        let path = path(clip, timeline, range);
+        let states = path.states();
         if states.iter().all(|state| *state == State::HIDDEN) {
             continue;
         }
@@ -56,7 +79,7 @@ pub(super) fn spec(timeline: &Timeline, range: FrameRange) -> (VideoSpec, usize)
         layers.push(Layer {
             content: content(clip, timeline, range),
             treatment: clip.treatment,
-            path: Path::new(states),
+            path,
             mattes: mattes(clip, timeline, range),
             label: clip.label.clone(),
         });
@@ -78,6 +101,17 @@ pub(super) fn spec(timeline: &Timeline, range: FrameRange) -> (VideoSpec, usize)
         layers,
     };
     (spec, shared)
+}
+
+/// Where `clip` stands in these frames.
+fn path(clip: &Clip, timeline: &Timeline, range: FrameRange) -> Path {
+    let (layout, scale) = (timeline.layout(), timeline.scale());
+    let of = |frame| scale.state(clip.state(frame, &layout));
+    // Most clips stand still most of the time: one look is enough then.
+    if clip.is_at_rest(range.start, range.end.saturating_sub(1), &layout) {
+        return Path::Rest(of(range.start));
+    }
+    Path::new((range.start..range.end).map(of).collect())
 }
 
 /// The mattes of `clip` that are on in some of these frames.

@@ -6,6 +6,7 @@ mod drawn;
 mod excerpt;
 mod place;
 mod schedule;
+mod weigh;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::template::richtext::RichText;
 use crate::time::Time;
 use crate::timeline::{Excerpt, FontUse, Timeline};
 use place::Placer;
+
+pub use weigh::MAX_PLAN_BYTES;
 
 /// How long a still or a text lasts whose length is `auto`.
 pub const STILL_LENGTH: Time = Time::from_seconds(3);
@@ -167,6 +170,7 @@ pub fn bind(
             voices: Vec::new(),
         },
         warnings,
+        matted: 0,
     };
     // The first track is on top, so the lowest layer is in the last. On one
     // track a later clip lies above the ones before it.
@@ -177,6 +181,7 @@ pub fn bind(
         placer.soundtrack(soundtrack, end)?;
     }
     let mut timeline = placer.timeline;
+    weigh::check(&timeline)?;
     if *mute {
         timeline.voices.clear();
     }
@@ -439,6 +444,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_bound_is_named() {
+        let mut moving = clip("i.png", json!(0), json!(14_400));
+        moving["effect"] = json!("zoomIn");
         for (tracks, part) in [
             (
                 json!([{"clips": [clip("none.png", json!(0), json!(1))]}]),
@@ -455,6 +462,11 @@ mod tests {
             (
                 json!([{"clips": [clip("i.png", json!(14000), json!(14000))]}]),
                 "at most 14400s",
+            ),
+            (
+                // Four hours of 500 tracks on which everything moves.
+                json!(vec![json!({"clips": [moving.clone()]}); 500]),
+                "/timeline/tracks: what takes about",
             ),
             (
                 json!([{"clips": [{"asset": {"type": "video", "src": "i.png"}, "start": 0, "length": 1}]}]),

@@ -117,6 +117,17 @@ impl Curve {
         corners
     }
 
+    /// Whether it has the same value from `first` to `last`, both included. May say no
+    /// where it has.
+    pub fn rests(&self, first: Time, last: Time) -> bool {
+        let Some(tween) = self.tweens.iter().rev().find(|tween| tween.start <= last) else {
+            return true;
+        };
+        // The last one to begin has the say, if no other had it after `first`.
+        let is_done = first >= tween.start + tween.length;
+        first >= tween.start && (is_done || tween.from == tween.to)
+    }
+
     /// The value at `local`, counted from the clip's start.
     pub fn at(&self, local: Time) -> f64 {
         match self.tweens.iter().rev().find(|tween| tween.start <= local) {
@@ -268,6 +279,33 @@ mod tests {
         let values: Vec<f64> = (0..8).map(|s| curve.at(second(s))).collect();
         assert_eq!(values, [1.0, 1.0, 2.0, 2.0, 5.0, 4.0, 3.0, 3.0]);
         assert_eq!(Curve::new(9.0, vec![]).at(second(1)), 9.0);
+    }
+
+    #[test]
+    fn a_curve_rests_where_no_tween_changes_it() {
+        let tween = |start, from, to| Tween {
+            from,
+            to,
+            start: second(start),
+            length: second(2),
+            easing: Easing::Linear,
+        };
+        let curve = Curve::new(0.0, vec![tween(2, 1.0, 5.0), tween(6, 5.0, 5.0)]);
+        for (first, last, rests) in [
+            (0, 1, true),
+            (0, 2, false),
+            (3, 3, false),
+            (4, 5, true),
+            (6, 9, true),
+            (3, 7, false),
+        ] {
+            assert_eq!(
+                curve.rests(second(first), second(last)),
+                rests,
+                "{first} to {last}"
+            );
+        }
+        assert!(Curve::constant(1.0).rests(second(0), second(9)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod content;
 pub mod curve;
 pub mod duck;
 pub mod motion;
+mod rest;
 pub mod scale;
 pub mod state;
 pub mod transition;
@@ -169,16 +170,21 @@ impl Clip {
         if local < Time::ZERO || local >= self.length {
             return State::HIDDEN;
         }
-        let whole = self.part_of.unwrap_or(Whole {
-            start: self.start,
-            length: self.length,
-        });
+        let whole = self.whole();
         self.motion.state(
             local + self.start - whole.start,
             whole.length,
             self.window().size(),
             (video.width, video.height),
         )
+    }
+
+    /// What it moves with: the clip that it is a part of, or it alone.
+    fn whole(&self) -> Whole {
+        self.part_of.unwrap_or(Whole {
+            start: self.start,
+            length: self.length,
+        })
     }
 
     /// The part of its picture that is used.

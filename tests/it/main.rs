@@ -1,7 +1,15 @@
 //! What Loomcast promises, tried from outside: one binary, a file a feature.
 
 mod server;
+mod standins;
 mod support;
+
+#[path = "../../fuzz/choices.rs"]
+mod choices;
+#[path = "../../fuzz/generate.rs"]
+mod generate;
+#[path = "../../fuzz/pipeline.rs"]
+mod pipeline;
 
 mod api;
 mod bad_input;
@@ -12,14 +20,18 @@ mod crowd;
 mod determinism;
 mod drawn;
 mod edit_api;
+mod edits;
 mod examples;
 mod faults;
 mod fetching;
+mod fuzz;
 mod layers;
 mod openapi;
 mod origin;
 mod players;
+mod properties;
 mod reuse;
+mod scale;
 mod scenes;
 mod sdk;
 mod seams;

@@ -10,7 +10,7 @@ use loomcast::cmaf;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Loomcast, Scratch, caption, decode_sound, ffmpeg, ffprobe, have_ffmpeg, numbers, segments,
+    Loomcast, Scratch, caption, decode_sound, ffmpeg, ffprobe, have_ffmpeg, numbers, segments, ssim,
 };
 
 const FPS: usize = 30;
@@ -171,27 +171,6 @@ fn every_frame_is_there_once_at_its_time_and_every_segment_stands_alone() {
             "{chunk:?}"
         );
     }
-}
-
-/// How alike the frames of two files are, frame by frame: `skip` frames of the
-/// second are left out first.
-fn ssim(scratch: &Scratch, a: &Path, b: &Path, skip: usize) -> Vec<f64> {
-    let stats = scratch.path("ssim.txt");
-    let graph = format!(
-        "[1:v]trim=start_frame={skip},setpts=PTS-STARTPTS[b];[0:v][b]ssim=shortest=1:stats_file={}",
-        stats.display()
-    );
-    let inputs = ["-i".as_ref(), a.as_os_str(), "-i".as_ref(), b.as_os_str()];
-    let out = ["-lavfi", &graph, "-an", "-f", "null", "-"].map(std::ffi::OsStr::new);
-    ffmpeg(inputs.into_iter().chain(out));
-    let lines = fs::read_to_string(stats).expect("was written");
-    let all = |line: &str| {
-        let field = line
-            .split_whitespace()
-            .find_map(|field| field.strip_prefix("All:"));
-        field.and_then(|value| value.parse().ok()).expect("All:n")
-    };
-    lines.lines().map(all).collect()
 }
 
 /// How much lower than anywhere else a frame beside a joint may score. Two

@@ -347,3 +347,24 @@ pub fn segments(folder: &Path, track: &str) -> Vec<Vec<u8>> {
         .map(|(_, bytes)| bytes)
         .collect()
 }
+
+/// How alike the frames of two files are, frame by frame: `skip` frames of the
+/// second are left out first.
+pub fn ssim(scratch: &Scratch, a: &Path, b: &Path, skip: usize) -> Vec<f64> {
+    let stats = scratch.path("ssim.txt");
+    let graph = format!(
+        "[1:v]trim=start_frame={skip},setpts=PTS-STARTPTS[b];[0:v][b]ssim=shortest=1:stats_file={}",
+        stats.display()
+    );
+    let inputs = ["-i".as_ref(), a.as_os_str(), "-i".as_ref(), b.as_os_str()];
+    let out = ["-lavfi", &graph, "-an", "-f", "null", "-"].map(OsStr::new);
+    ffmpeg(inputs.into_iter().chain(out));
+    let lines = fs::read_to_string(stats).expect("was written");
+    let all = |line: &str| {
+        let field = line
+            .split_whitespace()
+            .find_map(|field| field.strip_prefix("All:"));
+        field.and_then(|value| value.parse().ok()).expect("All:n")
+    };
+    lines.lines().map(all).collect()
+}

@@ -28,7 +28,12 @@ pub(super) struct Placer<'a> {
     pub is_dynamic: &'a dyn Fn(&Pointer) -> bool,
     pub timeline: Timeline,
     pub warnings: &'a mut Vec<Warning>,
+    /// Pairs of a matte and a clip that it cuts out, so far.
+    pub matted: usize,
 }
+
+/// The most pairs of a matte and a clip that it cuts out: each is kept by the other.
+const MAX_MATTED: usize = 50_000;
 
 /// What is seen of a clip.
 struct Shown {
@@ -75,6 +80,17 @@ impl Placer<'_> {
                 matte.start < span.end() && span.start < matte.start + matte.length
             };
             let mattes: Vec<timeline::Clip> = mattes.iter().filter(overlaps).cloned().collect();
+            self.matted += mattes.len() * layers.len();
+            if self.matted > MAX_MATTED {
+                return Err(EditError::new(
+                    clip.pointer.clone(),
+                    format!(
+                        "{} pairs of a luma and a clip that it cuts out",
+                        self.matted
+                    ),
+                    format!("at most {MAX_MATTED} such pairs"),
+                ));
+            }
             let dynamic = mattes.iter().any(|matte| matte.dynamic);
             let layers = layers.into_iter().map(|layer| timeline::Clip {
                 dynamic: layer.dynamic || dynamic,
