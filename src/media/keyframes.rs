@@ -44,7 +44,7 @@ impl KeyFrames {
 
     fn read(path: &Path) -> Option<Self> {
         crate::media::init().ok()?;
-        let mut input = ffmpeg::format::input(path).ok()?;
+        let mut input = crate::media::input::open(path).ok()?;
         let pictures = input.streams().best(ffmpeg::media::Type::Video)?;
         let (index, base) = (pictures.index(), pictures.time_base());
         let timescale = NonZeroU32::new(u32::try_from(base.denominator()).ok()?)?;

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use thiserror::Error;
 
 use crate::digest::Digest;
+use crate::media::MediaReport;
 use crate::template::bind::{AssetInfo, AssetKind};
 use crate::time::Time;
 
@@ -44,6 +45,9 @@ struct Shared {
     roots: Vec<PathBuf>,
     probe_still: StillProbe,
     known: Mutex<Known>,
+    /// Held while a file is looked into: one that is made to take memory takes what
+    /// one may take, however many there are.
+    looking: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -86,6 +90,7 @@ impl AssetLibrary {
                 roots,
                 probe_still,
                 known: Mutex::default(),
+                looking: Mutex::default(),
             }),
         }
     }
@@ -144,6 +149,7 @@ impl AssetLibrary {
         let unreadable =
             |error: &dyn std::fmt::Display| LibraryError::Unreadable(error.to_string());
         let digest = digest_of(full).map_err(|error| unreadable(&error))?;
+        let _one = self.look();
         let kind = match (self.shared.probe_still)(full) {
             Some(kind) => kind.map_err(LibraryError::Unreadable)?,
             None => match crate::media::captions::probe(full) {
@@ -157,6 +163,25 @@ impl AssetLibrary {
     /// The full path of the file `path` of the roots.
     pub fn path(&self, path: &str) -> Result<PathBuf, LibraryError> {
         self.find(path).map(|(full, _)| full)
+    }
+
+    /// What the media file at the full path `path` is made of.
+    pub fn report(&self, path: &Path) -> Result<MediaReport, LibraryError> {
+        let unreadable = |error: String| LibraryError::Unreadable(error);
+        let _one = self.look();
+        // A picture too large to be one is not decoded to be described either.
+        if let Some(still) = (self.shared.probe_still)(path) {
+            still.map_err(unreadable)?;
+        }
+        crate::media::report::report(path).map_err(|error| unreadable(error.to_string()))
+    }
+
+    fn look(&self) -> MutexGuard<'_, ()> {
+        // It guards nothing that a panic could spoil.
+        self.shared
+            .looking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the bytes of `digest` are, if the file that had them still has.

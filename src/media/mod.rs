@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod error;
 mod frame;
+mod input;
 mod keyframes;
 mod library;
 mod pcm;
@@ -30,7 +31,7 @@ pub use pcm::{Pcm, PcmStore};
 pub use pipeline::{load_elements, missing_elements};
 pub use pixels::Pixels;
 pub use probe::{ProbeError, probe};
-pub use report::{FormatReport, MediaReport, StreamReport, report};
+pub use report::{FormatReport, MediaReport, StreamReport};
 
 use std::sync::OnceLock;
 

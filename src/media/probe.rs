@@ -12,6 +12,10 @@ use crate::time::Time;
 /// The largest picture side of footage, in pixels.
 const MAX_SIDE: u32 = 8192;
 
+/// The most pixels of a picture of footage: 8K as cinemas have it. A decoder may keep
+/// 17 pictures, which are 900 MB then.
+const MAX_PIXELS: u32 = 8192 * 4320;
+
 /// Why a file is no footage and no sound.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ProbeError {
@@ -22,8 +26,13 @@ pub enum ProbeError {
     #[error("there is neither a picture nor sound in it")]
     Nothing,
     /// Its pictures are too large, or of no size.
-    #[error("its pictures are {0}x{1}: expected sides of 2 to {MAX_SIDE} pixels")]
+    #[error(
+        "its pictures are {0}x{1}: expected sides of 2 to {MAX_SIDE} and at most {MAX_PIXELS} pixels"
+    )]
     Size(u32, u32),
+    /// It is a text.
+    #[error("it is a text")]
+    Text,
     /// It does not say how long it is.
     #[error("it does not say how long it lasts")]
     NoDuration,
@@ -36,8 +45,7 @@ pub enum ProbeError {
 /// FFmpeg's business here.
 pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
     crate::media::init()?;
-    let input =
-        ffmpeg::format::input(path).map_err(|error| ProbeError::Unreadable(error.to_string()))?;
+    let input = crate::media::input::open(path)?;
     let sound = input.streams().best(ffmpeg::media::Type::Audio);
     let pictures = input
         .streams()
@@ -75,11 +83,17 @@ pub fn probe(path: &Path) -> Result<AssetKind, ProbeError> {
         .and_then(|context| context.decoder().video())
         .map_err(|error| ProbeError::Unreadable(error.to_string()))?;
     let (width, height) = (context.width(), context.height());
-    if !(2..=MAX_SIDE).contains(&width) || !(2..=MAX_SIDE).contains(&height) {
-        return Err(ProbeError::Size(width, height));
+    let wide = squared(width, context.aspect_ratio());
+    let sides = 2..=MAX_SIDE;
+    // What the decoder keeps, and what is made of it.
+    let fits = [width, wide].iter().all(|width| {
+        sides.contains(width) && sides.contains(&height) && width * height <= MAX_PIXELS
+    });
+    if !fits {
+        return Err(ProbeError::Size(wide.max(width), height));
     }
     // Decoded frames are 4:2:0 in pairs (see `Frame`), of square pixels, turned upright.
-    let (width, height) = (squared(width, context.aspect_ratio()) & !1, height & !1);
+    let (width, height) = (wide & !1, height & !1);
     let size = if is_turned(&pictures) {
         (height, width)
     } else {
@@ -100,7 +114,7 @@ fn squared(width: u32, aspect: ffmpeg::Rational) -> u32 {
         return width;
     }
     let wide = u64::from(width) * across.unsigned_abs() as u64 / down.unsigned_abs() as u64;
-    (wide as u32).clamp(2, MAX_SIDE)
+    u32::try_from(wide).unwrap_or(u32::MAX).max(2)
 }
 
 /// Whether its pictures have an alpha channel: in the pixels, or, as VP8 and VP9

@@ -59,10 +59,10 @@ pub struct FormatReport {
 }
 
 /// What the file at `path` is made of. Blocks.
-pub fn report(path: &Path) -> Result<MediaReport, ProbeError> {
+pub(super) fn report(path: &Path) -> Result<MediaReport, ProbeError> {
     crate::media::init()?;
     let unreadable = |error: String| ProbeError::Unreadable(error);
-    let input = ffmpeg::format::input(path).map_err(|error| unreadable(error.to_string()))?;
+    let input = crate::media::input::open(path)?;
     let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     let streams: Vec<StreamReport> = input.streams().map(|stream| describe(&stream)).collect();
     // AV_TIME_BASE is microseconds.

@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
 
+use super::webfont::unpacked;
 use crate::digest::Digest;
 
 /// The largest font file: twice the largest that Noto has.
@@ -38,7 +39,7 @@ pub enum FontError {
         bytes: u64,
     },
     /// The file holds no face that can be used.
-    #[error("{}: not a TrueType or OpenType font with a family name", path.display())]
+    #[error("{}: not a TrueType, OpenType, WOFF or WOFF2 font with a family name", path.display())]
     NoFace {
         /// The file.
         path: PathBuf,
@@ -94,6 +95,9 @@ fn read(path: &Path) -> Result<Loaded, FontError> {
         });
     }
     let bytes = std::fs::read(path).map_err(failed)?;
+    let bytes = unpacked(bytes).ok_or_else(|| FontError::NoFace {
+        path: path.to_owned(),
+    })?;
     Ok(Loaded {
         digest: Digest::of(&bytes),
         bytes: Arc::new(bytes),

@@ -14,6 +14,7 @@ pub mod picture;
 pub mod sprite;
 pub mod svg;
 pub mod visible;
+mod webfont;
 
 pub use self::art::draw;
 pub use self::engine::{RASTERISER_VERSION, RasterError, RasterRequest, Rasteriser};

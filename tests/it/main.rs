@@ -25,6 +25,7 @@ mod examples;
 mod faults;
 mod fetching;
 mod fuzz;
+mod hostile;
 mod layers;
 mod openapi;
 mod origin;

@@ -11,7 +11,6 @@ use serde_json::json;
 use super::envelope::{Failure, done};
 use crate::fetch::{FetchError, Freshness};
 use crate::http::{ApiError, AppState};
-use crate::media::report;
 use crate::template::asset::{Place, Source};
 
 /// The longest that a probe waits for another server.
@@ -41,8 +40,10 @@ pub(super) async fn show(
                 (file.path, Some(file.held))
             }
         };
-        report(&path)
-            .map_err(|error| ApiError::field("url", format!("{asset}: {error}"), "a media file"))
+        let reported = planner.library().report(&path);
+        reported.map_err(|error| {
+            ApiError::field("url", format!("{asset} is not allowed"), error.to_string())
+        })
     };
     let probed = tokio::task::spawn_blocking(probe).await;
     let metadata = probed.map_err(|error| ApiError::Internal(error.to_string()))??;
