@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::cache::{CacheConfig, FragmentCache};
-use crate::delivery::{Delivery, Planner};
+use crate::delivery::{Delivery, FileStore, Planner};
 use crate::fetch::{Downloads, FetchConfig};
 use crate::media::{AssetLibrary, PcmStore};
 use crate::policy::PolicyKind;
@@ -84,6 +84,9 @@ impl Engine {
         let threads = config.threads.or(std::thread::available_parallelism().ok());
         let pool = RenderPool::start(renderer, threads.map_or(1, NonZeroUsize::get))
             .context("starting render threads")?;
+        let files = config.data_dir.join("files");
+        let files =
+            FileStore::open(&files).with_context(|| format!("opening {}", files.display()))?;
         let delivery = Delivery::new(
             FragmentCache::new(
                 store,
@@ -94,6 +97,7 @@ impl Engine {
                 },
             ),
             pool,
+            files,
         );
         Ok(Self {
             planner,

@@ -159,7 +159,16 @@ impl Run<'_> {
             let plan = recipient.and_then(|Recipient { file, data }| {
                 let planner = &self.engine.planner;
                 let plan = planner.plan(self.edit.clone(), &data, &partitioning);
-                Ok((file, plan.map_err(|error| error.to_string())?))
+                let plan = plan.map_err(|error| error.to_string())?;
+                let format = plan.output.format;
+                if format.is_chunks() {
+                    Ok((file, plan))
+                } else {
+                    Err(format!(
+                        "/output/format is {}: a batch makes mp4",
+                        format.name()
+                    ))
+                }
             });
             match plan {
                 Ok((file, plan)) => {

@@ -68,6 +68,13 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
             if missing.is_empty() {
                 check("all GStreamer elements are there".into(), State::Good, None);
             }
+            for encoder in media::missing_encoders() {
+                check(
+                    format!("FFmpeg has no {encoder}: WebM or MP3 cannot be made"),
+                    State::Lacking,
+                    Some("an FFmpeg that was built with it".into()),
+                );
+            }
             for (element, package) in missing {
                 check(
                     format!("GStreamer has no {element}"),

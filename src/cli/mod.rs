@@ -2,6 +2,7 @@
 
 mod batch;
 mod cache;
+mod deliverable;
 mod doctor;
 mod explain;
 mod inputs;
@@ -25,7 +26,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Render one person's video to an MP4 file or a folder of HLS
+    /// Render one person's video: MP4, HLS, GIF, WebM, MP3 or a picture
     Render(render::RenderArgs),
     /// Show the chunks a video is made of: times, keys, layers, hit or miss
     Plan(plan::PlanArgs),

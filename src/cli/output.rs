@@ -7,12 +7,14 @@ use futures_util::TryStreamExt as _;
 use tokio::fs;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::cli::BadInput;
 use crate::cmaf::{self, Retimed, Track};
 use crate::delivery::{Delivery, Init, Movie, Plan, Wanted};
 use crate::partition::PlacedChunk;
 use crate::playlist::Uri;
 use crate::publish::playlists::{Targets, TrackKind, multivariant, video_clock, vod};
 use crate::render::{Priority, SharedLayers};
+use crate::template::output::Format;
 
 /// What is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,54 @@ impl Target {
             Self::Folder(path.to_owned())
         } else {
             Self::File(path.to_owned())
+        }
+    }
+
+    /// Fails unless what is made in `format` can be written there.
+    pub fn agrees_with(&self, format: Format) -> Result<()> {
+        let (path, fits) = match self {
+            Self::Folder(path) => (path, format.is_chunks()),
+            Self::File(path) => {
+                let ending = path.extension().and_then(|ending| ending.to_str());
+                let ending = ending.map(str::to_ascii_lowercase);
+                let named = match ending.as_deref() {
+                    Some("jpeg") => Some(Format::Jpg),
+                    Some("m4v") => Some(Format::Mp4),
+                    Some(ending) => Format::named(ending),
+                    None => None,
+                };
+                // Of the formats that are chunks, both are always made.
+                let fits = named.is_some_and(|named| {
+                    named == format || (named == Format::Mp4 && format == Format::Hls)
+                });
+                (path, fits)
+            }
+        };
+        if fits {
+            return Ok(());
+        }
+        let name = format.name();
+        let message = format!(
+            "{}: /output/format is {name}: expected a file that ends in .{}; \
+             --format makes another",
+            path.display(),
+            if format == Format::Hls {
+                "mp4, or a folder"
+            } else {
+                name
+            },
+        );
+        Err(BadInput(message).into())
+    }
+
+    /// Where a picture called `what` goes: beside the file, or into the folder.
+    pub fn beside(&self, what: &str) -> Option<PathBuf> {
+        match self {
+            Self::Folder(folder) => Some(folder.join(format!("{what}.jpg"))),
+            Self::File(path) => {
+                let stem = path.file_stem()?.to_string_lossy();
+                Some(path.with_file_name(format!("{stem}-{what}.jpg")))
+            }
         }
     }
 }
@@ -98,7 +148,7 @@ pub(super) async fn write_mp4(
 }
 
 /// Temporary files are private; a video is not.
-fn set_readable(file: &std::fs::File) -> Result<()> {
+pub(super) fn set_readable(file: &std::fs::File) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     Ok(file.set_permissions(std::fs::Permissions::from_mode(0o644))?)
 }

@@ -2,20 +2,23 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::app::Engine;
 use crate::cache::Outcome;
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
 use crate::cli::output::{self, Target};
-use crate::cli::progress;
-use crate::delivery::{Delivery, Plan, Wanted};
+use crate::cli::{deliverable, progress};
+use crate::delivery::{Delivery, Plan, Recipe, Wanted};
 use crate::render::Priority;
+use crate::template::output::Format;
 
 /// Chunks asked for at a time, for each render thread: one that is rendered and
 /// one that waits.
@@ -30,13 +33,57 @@ pub(super) struct RenderArgs {
     #[command(flatten)]
     partition: PartitionArgs,
 
-    /// An MP4 file, or a folder (ending in /) for HLS
+    /// A file that ends as its format is called (mp4, gif, webm, mp3, jpg, png, bmp), or a folder (ending in /) for HLS
     #[arg(short, long, value_name = "PATH")]
     output: PathBuf,
+
+    /// Make this in place of the Edit's output.format: mp4, hls, gif, webm, mp3, jpg, png or bmp
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    format: Option<Format>,
+
+    /// Only this part, in seconds, in place of the Edit's output.range; without a length to the end
+    #[arg(long, value_name = "START[,LENGTH]", value_parser = range)]
+    range: Option<(f64, Option<f64>)>,
+
+    /// Write the poster there: the Edit's output.poster, or else the first frame
+    #[arg(long, value_name = "FILE.jpg")]
+    poster: Option<PathBuf>,
 
     /// Print one JSON object about the render
     #[arg(long)]
     json: bool,
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    let names = Format::NAMED.map(|(name, _)| name).join(", ");
+    Format::named(name).ok_or_else(|| format!("expected one of {names}"))
+}
+
+fn range(text: &str) -> Result<(f64, Option<f64>), String> {
+    let seconds = |text: &str| {
+        let seconds = text.trim().parse::<f64>().ok();
+        seconds
+            .filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
+            .ok_or_else(|| "expected START or START,LENGTH in seconds".to_owned())
+    };
+    match text.split_once(',') {
+        None => Ok((seconds(text)?, None)),
+        Some((start, length)) => Ok((seconds(start)?, Some(seconds(length)?))),
+    }
+}
+
+/// The Edit with what the options say in place of its own output.
+fn changed(mut edit: Value, args: &RenderArgs) -> Value {
+    // Where there is none, reading it says so.
+    if let Some(output) = edit.get_mut("output").and_then(Value::as_object_mut) {
+        if let Some(format) = args.format {
+            output.insert("format".into(), format.name().into());
+        }
+        if let Some((start, length)) = args.range {
+            output.insert("range".into(), json!({"start": start, "length": length}));
+        }
+    }
+    edit
 }
 
 /// What `--json` prints.
@@ -58,6 +105,7 @@ struct Report {
 pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
     let started = Instant::now();
     let edit = inputs::read_template(&args.template.template, args.partition.variant.as_deref())?;
+    let edit = changed(edit, args);
     let engine = Engine::open(&args.folders.config(Some(&args.template.template)))?;
     let plan = inputs::plan(
         &engine.planner,
@@ -65,22 +113,52 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
         &args.template.data(),
         &args.partition.partitioning(),
     )?;
+    let target = Target::of(&args.output);
+    target.agrees_with(plan.output.format)?;
+    let plan = Arc::new(plan);
     let runtime = inputs::runtime()?;
     let rendered = runtime.block_on(async {
-        let rendered = ensure(&engine.delivery, &plan, started).await?;
-        match Target::of(&args.output) {
-            Target::File(path) => {
-                output::write_mp4(&engine.delivery, &plan, &path, Priority::LookAhead).await
+        let delivery = &engine.delivery;
+        let rendered = match Recipe::whole(&plan, plan.output.format) {
+            // Chunks take no part in it.
+            Some(recipe) => {
+                deliverable::write(delivery, &recipe, &args.output).await?;
+                None
             }
-            Target::Folder(path) => {
-                output::write_hls(&engine.delivery, &plan, &path, Priority::LookAhead).await
+            None => {
+                let rendered = ensure(delivery, &plan, started).await?;
+                match &target {
+                    Target::File(path) => {
+                        output::write_mp4(delivery, &plan, path, Priority::LookAhead).await
+                    }
+                    Target::Folder(path) => {
+                        output::write_hls(delivery, &plan, path, Priority::LookAhead).await
+                    }
+                }
+                .with_context(|| format!("writing {}", args.output.display()))?;
+                Some(rendered)
             }
+        };
+        let beside = target.beside("poster");
+        let beside = beside.filter(|_| plan.output.poster.is_some());
+        if let Some(path) = args.poster.as_ref().or(beside.as_ref()) {
+            let first = plan.timeline.excerpt.first;
+            let first = plan.timeline.video.rate.frame_start(i64::from(first));
+            let recipe = Recipe::poster(&plan).unwrap_or_else(|| Recipe::still(&plan, first, 1.0));
+            deliverable::write(delivery, &recipe, path).await?;
         }
-        .with_context(|| format!("writing {}", args.output.display()))?;
-        engine.delivery.cache().drain().await;
+        if let (Some(recipe), Some(path)) = (Recipe::thumbnail(&plan), target.beside("thumbnail")) {
+            deliverable::write(delivery, &recipe, &path).await?;
+        }
+        delivery.cache().drain().await;
         Ok::<_, anyhow::Error>(rendered)
     })?;
-    let total = plan.partition.video.len() + plan.partition.audio.len();
+    let total = match rendered {
+        Some(_) => plan.partition.video.len() + plan.partition.audio.len(),
+        None => 0,
+    };
+    let is_chunks = rendered.is_some();
+    let rendered = rendered.unwrap_or_default();
     let report = Report {
         frames: plan.timeline.frames,
         duration_s: plan.timeline.duration().as_seconds(),
@@ -96,6 +174,15 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
+    } else if !is_chunks {
+        println!(
+            "{}: {} of {:.2} s; {:.2} s of CPU, {:.2} s in all",
+            args.output.display(),
+            plan.output.format.name(),
+            report.duration_s,
+            report.cpu_s,
+            report.wall_ms as f64 / 1000.0,
+        );
     } else {
         println!(
             "{}: {:.2} s, {} of {} chunks reused, {} rendered; first part after {} ms, {:.2} s of CPU, {:.2} s in all",

@@ -5,12 +5,20 @@
 //! all who ask), when by the render queue.
 
 mod fetching;
+mod file_orders;
+mod files;
+mod make;
 mod movie;
 mod origin;
 mod planner;
+mod recipe;
 
+pub use file_orders::{FileError, FileOrder, FileOrders, MAKE_DEADLINE, MAX_ORDERS, Making};
+pub use files::{FileStore, KeptFile, MAX_FOLDER_BYTES};
+pub use make::MAX_FILE_BYTES;
 pub use movie::{Movie, MovieError};
 pub use planner::{Plan, PlanError, Planner};
+pub use recipe::Recipe;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,6 +116,7 @@ pub struct Delivery {
 struct Shared {
     cache: FragmentCache,
     pool: RenderPool,
+    file_orders: FileOrders,
     /// A track has one init segment, made once; there are few.
     inits: Mutex<HashMap<Digest, Init>>,
 }
@@ -116,12 +125,17 @@ struct Shared {
 const MAX_INITS: usize = 1000;
 
 impl Delivery {
-    /// Delivers from `cache`, rendering misses in `pool`.
-    pub fn new(cache: FragmentCache, pool: RenderPool) -> Self {
+    /// Delivers from `cache`, rendering misses in `pool`; files that are not put
+    /// together from chunks are kept in `files`.
+    pub fn new(cache: FragmentCache, pool: RenderPool, files: FileStore) -> Self {
+        // What streams wait for is not to stand still for them.
+        let at_a_time = pool.load().2.div_ceil(2);
+        let file_orders = FileOrders::new(Arc::clone(pool.renderer()), files, at_a_time);
         Self {
             shared: Arc::new(Shared {
                 cache,
                 pool,
+                file_orders,
                 inits: Mutex::default(),
             }),
         }
@@ -135,6 +149,11 @@ impl Delivery {
     /// The render threads behind it.
     pub fn pool(&self) -> &RenderPool {
         &self.shared.pool
+    }
+
+    /// Files that are not put together from chunks.
+    pub fn files(&self) -> &FileOrders {
+        &self.shared.file_orders
     }
 
     /// The chunk, from the cache or rendered; perhaps still growing. A chunk

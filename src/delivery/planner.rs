@@ -18,6 +18,7 @@ use crate::template::edit::Edit;
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::template::markup::Markup;
 use crate::template::merge::{Data, Merged, merge};
+use crate::template::output::Output;
 use crate::template::richtext::RichText;
 use crate::timeline::Timeline;
 
@@ -31,6 +32,8 @@ pub struct Plan {
     pub timeline: Timeline,
     /// The chunks.
     pub partition: Partition,
+    /// What is made of them.
+    pub output: Output,
     /// What was understood but not followed.
     pub warnings: Vec<Warning>,
     /// Keeps the files that were fetched for it, so that it can be rendered.
@@ -122,11 +125,6 @@ impl Planner {
     ) -> Result<Plan, PlanError> {
         let partitioning = wish.settle(&merged.document, warnings)?;
         let edit = Edit::read(&merged.document, warnings)?;
-        if !edit.output.format.is_chunks() {
-            let place = Pointer::from("/output/format");
-            let name = format!("{:?}", edit.output.format.name());
-            return Err(EditError::new(place, name, "mp4 or hls, so far").into());
-        }
         let freshness = if edit.cache {
             Freshness::AsSaid
         } else {
@@ -159,6 +157,7 @@ impl Planner {
         Ok(Plan {
             timeline,
             partition,
+            output: edit.output,
             warnings: Vec::new(),
             held,
         })

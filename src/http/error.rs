@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::cache::FillError;
-use crate::delivery::{DeliveryError, MovieError, PlanError};
+use crate::delivery::{DeliveryError, FileError, MovieError, PlanError};
 use crate::http::router::MAX_BODY_BYTES;
 use crate::jobs::callbacks::CallbackError;
 use crate::jobs::orders::OrderError;
@@ -209,6 +209,16 @@ impl From<PublishError> for ApiError {
         match error {
             PublishError::TooMany(error) => Self::Unavailable(error.to_string()),
             PublishError::Delivery(error) => error.into(),
+            PublishError::File(error) => error.into(),
+        }
+    }
+}
+
+impl From<FileError> for ApiError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Busy(_) | FileError::Stopped => Self::Unavailable(error.to_string()),
+            FileError::Failed(_) => Self::Internal(error.to_string()),
         }
     }
 }

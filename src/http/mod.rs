@@ -6,6 +6,7 @@ mod callbacks;
 mod chunks;
 mod edit_api;
 mod error;
+mod files;
 mod health;
 mod keys;
 mod openapi;

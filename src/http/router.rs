@@ -14,7 +14,7 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
-use crate::http::{chunks, edit_api, health, openapi, playlists, studio, templates, videos};
+use crate::http::{chunks, edit_api, files, health, openapi, playlists, studio, templates, videos};
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
@@ -79,8 +79,10 @@ pub fn router(state: AppState) -> Router {
     let text = Router::new()
         // Videos
         .route("/v1/videos", get(videos::list).post(videos::create))
-        // `{id}`, or `{id}.mp4`: a path segment is one parameter.
+        // `{id}`, or `{id}.mp4`, `{id}.gif` …: a path segment is one parameter.
         .route("/v1/videos/{id}", get(videos::show).delete(videos::delete))
+        .route("/v1/videos/{id}/poster.jpg", get(files::poster))
+        .route("/v1/videos/{id}/thumbnail.jpg", get(files::thumbnail))
         .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
         // Templates; the rest of them is among the routes of the Edit API, which has

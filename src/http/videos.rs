@@ -17,13 +17,14 @@ use uuid::Uuid;
 use crate::delivery::{Movie, PlanError};
 use crate::http::cache_control::NO_STORE;
 use crate::http::range::{Asked, unsatisfiable};
-use crate::http::{ApiError, AppState, callbacks};
+use crate::http::{ApiError, AppState, callbacks, files};
 use crate::jobs::orders::Order;
 use crate::partition::{CHUNK_MAX_RANGE, PartitionWish, PlacedChunk, Scheme};
 use crate::publish::playlists::{TrackKind, video_clock};
 use crate::publish::{ChunkState, RenderMode, Video, VideoStatus};
 use crate::render::{Lane, Priority, Urgency};
 use crate::template::merge::Data;
+use crate::template::output::Format;
 use crate::template::variant;
 use crate::time::Time;
 
@@ -159,14 +160,24 @@ pub(super) async fn list(State(state): State<Arc<AppState>>) -> Response {
         .into_response()
 }
 
-/// `GET /v1/videos/{id}` and `GET /v1/videos/{id}.mp4`
+/// `GET /v1/videos/{id}`, and `GET /v1/videos/{id}.mp4`, `.gif` …
 pub(super) async fn show(
     State(state): State<Arc<AppState>>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    match id.strip_suffix(".mp4") {
-        Some(id) => mp4(find(&state, id)?, &state, &headers).await,
+    let file = id
+        .rsplit_once('.')
+        .and_then(|(id, ending)| Some((id, Format::named(ending)?)));
+    match file {
+        Some((id, Format::Mp4)) => mp4(find(&state, id)?, &state, &headers).await,
+        Some((_, Format::Hls)) => Err(ApiError::NotFound(
+            "HLS is no single file: see the urls of the video".into(),
+        )),
+        Some((id, format)) => {
+            let video = find(&state, id)?;
+            files::whole(&state, &video, format, &headers).await
+        }
         None => {
             let video = find(&state, &id)?;
             video.refresh().await?;
@@ -189,9 +200,12 @@ pub(super) async fn delete(
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, NO_STORE)]).into_response())
 }
 
-/// Where a video's file is.
+/// Where a video is in the format that was asked for.
 pub fn file_of(video: &Video) -> String {
-    format!("/v1/videos/{}.mp4", video.id)
+    match video.plan.output.format {
+        Format::Hls => format!("/v1/videos/{}/index.m3u8", video.id),
+        format => format!("/v1/videos/{}.{}", video.id, format.name()),
+    }
 }
 
 /// The video of this id.
@@ -262,6 +276,7 @@ fn report(video: &Video, with_chunks: bool) -> Value {
     } else {
         (hit + rendered) as f64 / total.max(1) as f64
     };
+    let progress = video.files_progress().unwrap_or(progress);
     let path = format!("/v1/videos/{}", video.id);
     let mut report = json!({
         "id": video.id,
@@ -273,12 +288,8 @@ fn report(video: &Video, with_chunks: bool) -> Value {
         "width": profile.width,
         "height": profile.height,
         "fps": profile.rate.to_string(),
-        "urls": {
-            "self": path,
-            "live": format!("{path}/live.m3u8"),
-            "index": format!("{path}/index.m3u8"),
-            "mp4": file_of(video),
-        },
+        "format": video.plan.output.format.name(),
+        "urls": urls(video, &path),
         "chunks_total": total,
         "chunks_hit": hit,
         "chunks_rendered": rendered,
@@ -294,6 +305,28 @@ fn report(video: &Video, with_chunks: bool) -> Value {
         members.insert("chunks".into(), chunks.into());
     }
     report
+}
+
+/// What there is of a video: streams and MP4 always, other files that were asked for.
+fn urls(video: &Video, path: &str) -> Value {
+    let output = &video.plan.output;
+    let mut urls = json!({
+        "self": path,
+        "live": format!("{path}/live.m3u8"),
+        "index": format!("{path}/index.m3u8"),
+        "mp4": format!("{path}.mp4"),
+    });
+    if !output.format.is_chunks() {
+        let name = output.format.name();
+        urls[name] = format!("{path}.{name}").into();
+    }
+    if output.poster.is_some() {
+        urls["poster"] = format!("{path}/poster.jpg").into();
+    }
+    if output.thumbnail.is_some() {
+        urls["thumbnail"] = format!("{path}/thumbnail.jpg").into();
+    }
+    urls
 }
 
 fn chunk_reports(video: &Video, kind: TrackKind, states: &[ChunkState]) -> Vec<Value> {

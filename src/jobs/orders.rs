@@ -234,7 +234,7 @@ impl Orders {
                     let reason = video.failure().unwrap_or_default();
                     return Some(Outcome::Failed(reason));
                 }
-                VideoStatus::Rendering | VideoStatus::OnDemand => {}
+                VideoStatus::Rendering | VideoStatus::Saving | VideoStatus::OnDemand => {}
             }
             tokio::select! {
                 changed = changes.changed() => changed.ok()?,

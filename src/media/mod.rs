@@ -11,27 +11,37 @@ mod decode;
 mod encode;
 mod error;
 mod frame;
+mod gif;
 mod input;
 mod keyframes;
 mod library;
+mod mp3;
+mod muxer;
 mod pcm;
 mod pipeline;
 mod pixels;
 mod probe;
 mod report;
+mod rgb;
+mod webm;
 
 pub use aac::{AacEncoder, aac_config};
 pub use decode::VideoDecoder;
 pub use encode::{EncodedFrame, Pace, VideoEncoder};
 pub use error::MediaError;
 pub use frame::{Frame, PlaneLayout};
+pub use gif::GifWriter;
 pub use keyframes::KeyFrames;
 pub use library::{AssetLibrary, Claims, LibraryError};
+pub use mp3::Mp3Writer;
+pub use muxer::missing_encoders;
 pub use pcm::{Pcm, PcmStore};
 pub use pipeline::{load_elements, missing_elements};
 pub use pixels::Pixels;
 pub use probe::{ProbeError, probe};
 pub use report::{FormatReport, MediaReport, StreamReport};
+pub use rgb::rgb;
+pub use webm::WebmWriter;
 
 use std::sync::OnceLock;
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::cache::Access;
 use crate::chunk::ChunkKey;
-use crate::delivery::{Delivery, DeliveryError, Wanted};
+use crate::delivery::{Delivery, DeliveryError, FileError, Wanted};
 use crate::publish::lookahead::Place;
 use crate::publish::playlists::TrackKind;
 use crate::publish::state::RenderMode;
@@ -37,6 +37,9 @@ pub enum PublishError {
     /// The encoder's configuration cannot be had.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    /// Its files cannot be made now.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// A handle on the published videos; clones share them.
@@ -95,6 +98,7 @@ impl Publisher {
     /// Has no further chunk rendered ahead; those that are being rendered go on.
     pub fn stop(&self) {
         self.shared.stopping.cancel();
+        self.shared.delivery.files().stop();
     }
 
     /// Whether that was said.
@@ -103,8 +107,13 @@ impl Publisher {
     }
 
     /// Publishes a video, and has its chunks rendered if they are wanted ahead.
-    pub async fn publish(&self, new: NewVideo) -> Result<Arc<Video>, PublishError> {
-        let (delivery, mode) = (&self.shared.delivery, new.mode);
+    pub async fn publish(&self, mut new: NewVideo) -> Result<Arc<Video>, PublishError> {
+        let (delivery, wanted) = (&self.shared.delivery, new.mode);
+        if !new.plan.output.format.is_chunks() {
+            // Nobody has asked for chunks; whoever looks at a stream of it does.
+            new.mode = RenderMode::OnDemand;
+        }
+        let mode = new.mode;
         // The first picture does not wait for the init segment, which may have
         // to be learnt from an encoder.
         let (init, opening) = tokio::join!(
@@ -119,6 +128,12 @@ impl Publisher {
         let video = Video::new(new, init?, audio, opening?, delivery.clone(), stopping);
         let video = Arc::new(video);
         self.remember(&video)?;
+        if wanted == RenderMode::Ahead
+            && let Err(error) = video.order_files()
+        {
+            self.forget(&video.id);
+            return Err(error.into());
+        }
         if mode == RenderMode::Ahead {
             video.start();
         }

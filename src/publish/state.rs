@@ -68,9 +68,11 @@ pub enum VideoStatus {
     OnDemand,
     /// Chunks are still to come.
     Rendering,
-    /// All chunks are there.
+    /// Files are still to be made, of the chunks or beside them.
+    Saving,
+    /// All is there.
     Done,
-    /// A chunk could not be rendered.
+    /// A chunk could not be rendered, or a file not be made.
     Failed,
 }
 
@@ -80,6 +82,7 @@ impl VideoStatus {
         match self {
             Self::OnDemand => "on_demand",
             Self::Rendering => "rendering",
+            Self::Saving => "saving",
             Self::Done => "done",
             Self::Failed => "failed",
         }

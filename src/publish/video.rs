@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cache::{Access, Outcome, Presence};
-use crate::delivery::{Delivery, DeliveryError, Init, Plan, Wanted};
+use crate::delivery::{
+    Delivery, DeliveryError, FileError, FileOrder, Init, Making, Plan, Recipe, Wanted,
+};
 use crate::partition::PlacedChunk;
 use crate::publish::driver::{Driver, WATCHED_FOR, Watch};
 use crate::publish::lookahead::Place;
@@ -45,7 +47,7 @@ pub struct Video {
     /// When it was published.
     pub created: SystemTime,
     /// What it is made of.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The longest segment and part of its playlists.
     pub targets: Targets,
     /// When its chunks are rendered.
@@ -56,6 +58,8 @@ pub struct Video {
     /// The first picture, asked for before the video was there.
     opening: Mutex<Option<Access>>,
     first_part: Mutex<Option<Duration>>,
+    /// The files that are made ahead, which its chunks are not put together to.
+    files: Mutex<Vec<FileOrder>>,
     watch: Mutex<Watch>,
     /// Whether it was seen that nothing is missing: that stays so.
     settled: AtomicBool,
@@ -119,12 +123,13 @@ impl Video {
                 Track::new(&plan.partition.video, Some(video)),
                 Track::new(&plan.partition.audio, audio),
             ],
-            plan,
+            plan: Arc::new(plan),
             mode,
             delivery,
             received,
             opening: Mutex::new(opening),
             first_part: Mutex::default(),
+            files: Mutex::default(),
             watch: Mutex::default(),
             settled: AtomicBool::new(false),
             nudge: Notify::new(),
@@ -159,6 +164,68 @@ impl Video {
 
     /// How the video is doing.
     pub fn status(&self) -> VideoStatus {
+        let files: Vec<Making> = lock(&self.files).iter().map(FileOrder::state).collect();
+        if files.iter().any(|file| matches!(file, Making::Failed(_))) {
+            return VideoStatus::Failed;
+        }
+        let made = if files.iter().all(Making::is_over) {
+            VideoStatus::Done
+        } else {
+            VideoStatus::Saving
+        };
+        if !files.is_empty() && !self.is_chunks() {
+            return made;
+        }
+        match self.chunks_status() {
+            VideoStatus::Done => made,
+            other => other,
+        }
+    }
+
+    /// Whether what the Edit asks for is put together from its chunks.
+    pub fn is_chunks(&self) -> bool {
+        self.plan.output.format.is_chunks()
+    }
+
+    /// The share of it that is done, 0 to 1, if that is not a matter of its chunks.
+    pub fn files_progress(&self) -> Option<f64> {
+        let files = lock(&self.files);
+        if self.is_chunks() || files.is_empty() {
+            return None;
+        }
+        let done: f64 = files.iter().map(FileOrder::progress).sum();
+        Some(done / files.len() as f64)
+    }
+
+    /// Has the files made that the Edit asks for beyond what its chunks make.
+    pub(super) fn order_files(self: &Arc<Self>) -> Result<(), FileError> {
+        let orders = self.delivery.files();
+        let recipes = [
+            Recipe::whole(&self.plan, self.plan.output.format),
+            Recipe::poster(&self.plan),
+            Recipe::thumbnail(&self.plan),
+        ];
+        let files = recipes.into_iter().flatten();
+        let files = files.map(|recipe| orders.order(recipe));
+        let files = files.collect::<Result<Vec<FileOrder>, FileError>>()?;
+        let changes: Vec<_> = files.iter().map(FileOrder::changes).collect();
+        *lock(&self.files) = files;
+        let video = Arc::downgrade(self);
+        let follow = async move {
+            for mut change in changes {
+                // An error means that nobody wants it any more.
+                drop(change.wait_for(Making::is_over).await);
+                let Some(video) = video.upgrade() else {
+                    return;
+                };
+                video.changed();
+            }
+        };
+        tokio::spawn(follow);
+        Ok(())
+    }
+
+    fn chunks_status(&self) -> VideoStatus {
         let missing = if self.is_driven() {
             VideoStatus::Rendering
         } else {
@@ -179,7 +246,7 @@ impl Video {
 
     /// Whether chunks are being rendered for it: on demand, while somebody watches.
     pub fn is_busy(&self) -> bool {
-        self.status() == VideoStatus::Rendering
+        matches!(self.status(), VideoStatus::Rendering | VideoStatus::Saving)
     }
 
     fn is_driven(&self) -> bool {
@@ -238,8 +305,13 @@ impl Video {
         *lock(&self.updated)
     }
 
-    /// Why a chunk could not be rendered, if one could not.
+    /// Why a chunk could not be rendered, or a file not be made, if one could not.
     pub fn failure(&self) -> Option<String> {
+        for file in lock(&self.files).iter() {
+            if let Making::Failed(reason) = file.state() {
+                return Some(reason.to_string());
+            }
+        }
         [TrackKind::Video, TrackKind::Audio]
             .into_iter()
             .find_map(|kind| {
@@ -332,6 +404,7 @@ impl Video {
 
     /// Ends the rendering of whatever nobody else wants.
     pub(super) fn stop(&self) {
+        lock(&self.files).clear();
         self.stopping.cancel();
     }
 

@@ -26,14 +26,7 @@ impl Renderer {
         spec: &AudioSpec,
         emit: &mut dyn FnMut(Part) -> Result<(), RenderError>,
     ) -> Result<(), RenderError> {
-        let samples = mix(spec, &|voice| {
-            let missing = |source| RenderError::Asset {
-                what: voice.label.clone(),
-                source,
-            };
-            let path = self.library.locate(&voice.asset).map_err(missing)?;
-            Ok(self.pcm.get(&voice.asset, &path, &spec.profile)?)
-        })?;
+        let samples = self.mix(spec)?;
         let packets = AacEncoder::encode(&spec.profile, samples)?;
         let first = (PREROLL_FRAMES + ENCODER_DELAY) as usize;
         let wanted = packets
@@ -59,6 +52,19 @@ impl Renderer {
             }
         }
         cutter.take_rest()?.map_or(Ok(()), emit)
+    }
+
+    /// The sound of a chunk, with what is heard before and after it, as its encoder
+    /// hears it: see [`PREROLL_FRAMES`].
+    pub(super) fn mix(&self, spec: &AudioSpec) -> Result<Vec<f32>, RenderError> {
+        mix(spec, &|voice| {
+            let missing = |source| RenderError::Asset {
+                what: voice.label.clone(),
+                source,
+            };
+            let path = self.library.locate(&voice.asset).map_err(missing)?;
+            Ok(self.pcm.get(&voice.asset, &path, &spec.profile)?)
+        })
     }
 }
 

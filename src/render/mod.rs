@@ -12,6 +12,7 @@ mod base;
 mod blend;
 mod compose;
 mod decoders;
+mod frames;
 mod key;
 mod layer;
 mod mask;
@@ -29,6 +30,7 @@ mod warp;
 
 pub use pool::{Job, MAX_WAITING, PartSink, RenderPool};
 pub use queue::{Lane, Priority, QueueFull, Urgency};
+pub use still::StillFormat;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,15 +1,29 @@
 //! One frame of a chunk as a picture file.
 
+use fast_image_resize::images::Image;
+use fast_image_resize::{PixelType, Resizer};
+use image::codecs::bmp::BmpEncoder;
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder as _};
 
 use crate::chunk::ChunkSpec;
-use crate::media::Frame;
+use crate::chunk::spec::VideoSpec;
+use crate::media::rgb;
+use crate::profile::Quality;
 use crate::render::compose::Composer;
 use crate::render::{RenderError, Renderer};
 
-/// JPEG quality, 1 to 100.
-const QUALITY: u8 = 85;
+/// A kind of picture file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StillFormat {
+    /// With losses.
+    Jpeg(Quality),
+    /// Without.
+    Png,
+    /// Not compressed.
+    Bmp,
+}
 
 impl Renderer {
     /// The middle frame of a video chunk as JPEG.
@@ -17,40 +31,64 @@ impl Renderer {
         let ChunkSpec::Video(spec) = spec else {
             return Err(RenderError::Package("sound has no picture".into()));
         };
+        let format = StillFormat::Jpeg(Quality::Medium);
+        let size = (spec.profile.width, spec.profile.height);
+        self.picture(spec, spec.frames / 2, size, format)
+    }
+
+    /// Frame `index` of a chunk as a file, scaled to `size` in pixels.
+    pub fn picture(
+        &self,
+        spec: &VideoSpec,
+        index: u32,
+        size: (u32, u32),
+        format: StillFormat,
+    ) -> Result<Vec<u8>, RenderError> {
         let mut composer = Composer::new(self, spec);
-        let frame = composer.on_ground(spec.frames / 2, 0..composer.layers())?;
+        let frame = composer.on_ground(index, 0..composer.layers())?;
         composer.finish();
-        let mut jpeg = Vec::new();
-        JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-            .write_image(
-                &rgb(&frame),
-                spec.profile.width,
-                spec.profile.height,
-                ExtendedColorType::Rgb8,
-            )
-            .map_err(|error| RenderError::Package(error.to_string()))?;
-        Ok(jpeg)
+        let pixels = scaled(rgb(&frame), (spec.profile.width, spec.profile.height), size)?;
+        let mut file = Vec::new();
+        let (width, height) = size;
+        let color = ExtendedColorType::Rgb8;
+        match format {
+            StillFormat::Jpeg(quality) => {
+                JpegEncoder::new_with_quality(&mut file, jpeg_quality(quality))
+                    .write_image(&pixels, width, height, color)
+            }
+            StillFormat::Png => {
+                PngEncoder::new(&mut file).write_image(&pixels, width, height, color)
+            }
+            StillFormat::Bmp => {
+                BmpEncoder::new(&mut file).write_image(&pixels, width, height, color)
+            }
+        }
+        .map_err(|error| RenderError::Package(error.to_string()))?;
+        Ok(file)
     }
 }
 
-/// Y'CbCr (BT.709, limited range) to RGB.
-fn rgb(frame: &Frame) -> Vec<u8> {
-    let (width, height, stride) = frame.plane_size(0);
-    let chroma_stride = frame.plane_size(1).2;
-    let [luma, cb, cr] = frame.planes();
-    let mut rgb = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
-            let chroma = (y / 2) * chroma_stride + x / 2;
-            let l = 1.164_383 * (f32::from(luma[y * stride + x]) - 16.0);
-            let (b, r) = (f32::from(cb[chroma]) - 128.0, f32::from(cr[chroma]) - 128.0);
-            let pixel = [
-                l + 1.792_741 * r,
-                l - 0.213_249 * b - 0.532_909 * r,
-                l + 2.112_402 * b,
-            ];
-            rgb.extend(pixel.map(|value| value.round().clamp(0.0, 255.0) as u8));
-        }
+/// Of 1 to 100.
+const fn jpeg_quality(quality: Quality) -> u8 {
+    match quality {
+        Quality::VeryLow => 50,
+        Quality::Low => 70,
+        Quality::Medium => 85,
+        Quality::High => 92,
+        Quality::VeryHigh => 97,
     }
-    rgb
+}
+
+fn scaled(pixels: Vec<u8>, from: (u32, u32), to: (u32, u32)) -> Result<Vec<u8>, RenderError> {
+    if from == to {
+        return Ok(pixels);
+    }
+    let failed = |error: &dyn std::fmt::Display| RenderError::Package(error.to_string());
+    let source = Image::from_vec_u8(from.0, from.1, pixels, PixelType::U8x3)
+        .map_err(|error| failed(&error))?;
+    let mut target = Image::new(to.0, to.1, PixelType::U8x3);
+    Resizer::new()
+        .resize(&source, &mut target, None)
+        .map_err(|error| failed(&error))?;
+    Ok(target.into_vec())
 }

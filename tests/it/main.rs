@@ -29,6 +29,7 @@ mod hostile;
 mod layers;
 mod openapi;
 mod origin;
+mod output;
 mod players;
 mod properties;
 mod reuse;

@@ -199,6 +199,7 @@ fn report(video: &Video, headers: &HeaderMap) -> Value {
         VideoStatus::Failed => "failed",
         VideoStatus::Rendering if video.first_part().is_none() => "queued",
         VideoStatus::Rendering | VideoStatus::OnDemand => "rendering",
+        VideoStatus::Saving => "saving",
     };
     let base = base(headers);
     let mut report = about(&video.id, status, video.created, video.updated());
@@ -207,7 +208,17 @@ fn report(video: &Video, headers: &HeaderMap) -> Value {
     report["hls"] = format!("{base}/v1/videos/{}/live.m3u8", video.id).into();
     report["playable"] = video.first_part().is_some().into();
     match status {
-        "done" => report["url"] = format!("{base}{}", file_of(video)).into(),
+        "done" => {
+            report["url"] = format!("{base}{}", file_of(video)).into();
+            let path = format!("{base}/v1/videos/{}", video.id);
+            let output = &video.plan.output;
+            if output.poster.is_some() {
+                report["poster"] = format!("{path}/poster.jpg").into();
+            }
+            if output.thumbnail.is_some() {
+                report["thumbnail"] = format!("{path}/thumbnail.jpg").into();
+            }
+        }
         "failed" => report["error"] = video.failure().unwrap_or_default().into(),
         _ => {}
     }

@@ -64,7 +64,7 @@ fn asset(video: &Video, headers: &HeaderMap) -> Value {
     let status = match video.status() {
         VideoStatus::Done => "ready",
         VideoStatus::Failed => "failed",
-        VideoStatus::Rendering | VideoStatus::OnDemand => "importing",
+        VideoStatus::Rendering | VideoStatus::Saving | VideoStatus::OnDemand => "importing",
     };
     let path = file_of(video);
     let mut attributes = json!({
