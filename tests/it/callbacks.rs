@@ -14,7 +14,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{Server, have, small_edit};
+use crate::origin::{Origin, Reply};
+use crate::server::{Server, have, shipped, small_edit};
 
 /// After this a message that did not come never will, on any machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -224,4 +225,51 @@ fn nobody_within_the_servers_own_network_is_told_anything() {
         "{log}"
     );
     assert!(receiver.messages.try_recv().is_err());
+}
+
+#[test]
+fn a_render_whose_files_come_slowly_is_answered_while_they_are_fetched() {
+    let origin = Origin::start();
+    let logo = shipped("assets/media/greeting-30/logo.png");
+    origin.put(
+        "/slow",
+        Reply::Stalled(fs::read(logo).expect("shipped media")),
+    );
+    let receiver = Receiver::start(&[200]);
+    let data = folder();
+    let server = server_in(data.path());
+    let edit = json!({
+        "timeline": {"tracks": [{"clips": [{
+            "asset": {"type": "image", "src": origin.url("/slow")},
+            "start": 0,
+            "length": 1,
+        }]}]},
+        "output": {"format": "mp4", "size": {"width": 64, "height": 64}, "fps": 25},
+        "callback": receiver.address,
+    });
+    let id = ordered(&server, &edit);
+    let own = format!("/edit/v1/render/{id}?data=true");
+    let fetching = server.get(&own).json()["response"].clone();
+    assert_eq!(fetching["status"], "fetching", "{fetching:#}");
+    assert_eq!((&fetching["id"], &fetching["data"]), (&json!(id), &edit));
+    assert!(fetching.get("url").is_none() && fetching.get("error").is_none());
+    // The file never comes, and the server stops waiting for it.
+    let message = receiver.next().json();
+    assert_eq!(
+        (&message["status"], &message["url"]),
+        (&json!("failed"), &Value::Null)
+    );
+    let failed = server.get(&own).json()["response"].clone();
+    assert_eq!(failed["status"], "failed", "{failed:#}");
+    assert_eq!(failed["error"], message["error"]);
+    let error = failed["error"].as_str().expect("a reason");
+    assert!(
+        error.contains("/asset/src") && error.contains("in time"),
+        "{error}"
+    );
+    // What is wrong and found so at once is said at once.
+    let mut edit = edit;
+    edit["timeline"]["tracks"][0]["clips"][0]["asset"]["src"] = json!(origin.url("/none"));
+    let refused = server.post("/edit/v1/render", edit.to_string().as_bytes());
+    assert_eq!(refused.status, 400, "{}", refused.text());
 }
