@@ -1,5 +1,5 @@
 //! Files in, frames and samples out, and back: GStreamer decodes and encodes,
-//! FFmpeg probes.
+//! FFmpeg probes, and decodes sound.
 //!
 //! Every pipeline here belongs to the thread that made it, is read with timed
 //! pulls (nothing waits for ever) and is set to NULL when dropped. GStreamer's
@@ -24,6 +24,7 @@ mod probe;
 mod report;
 mod rgb;
 mod webm;
+mod sound;
 
 pub use aac::{AacEncoder, aac_config};
 pub use decode::VideoDecoder;

@@ -38,4 +38,5 @@ mod scenes;
 mod sdk;
 mod seams;
 mod text_in_time;
+mod sound;
 mod tidy;
