@@ -73,7 +73,7 @@ impl<W: Write> GifWriter<W> {
     pub fn frame(&mut self, frame: &Frame) -> Result<(), MediaError> {
         let index = self.count;
         self.count += 1;
-        if index % self.step != 0 {
+        if !index.is_multiple_of(self.step) {
             return Ok(());
         }
         let pixels = rgb(frame);

@@ -23,8 +23,8 @@ mod pixels;
 mod probe;
 mod report;
 mod rgb;
-mod webm;
 mod sound;
+mod webm;
 
 pub use aac::{AacEncoder, aac_config};
 pub use decode::VideoDecoder;

@@ -61,7 +61,7 @@ impl<'a> Chroma<'a> {
     fn row(&self, plane: usize, y: usize, out: &mut [i32]) {
         let samples = self.frame.planes()[plane];
         let near = y / 2;
-        let far = if y % 2 == 0 {
+        let far = if y.is_multiple_of(2) {
             near.saturating_sub(1)
         } else {
             (near + 1).min(self.rows - 1)

@@ -47,7 +47,7 @@ pub(super) fn decode(
         what: what.clone(),
         message: error.to_string(),
     };
-    let mut input = ffmpeg::format::input(source).map_err(|error| failed(&error))?;
+    let mut input = crate::media::input::open(source).map_err(|error| failed(&error))?;
     let origin = origin(&input);
     let stream = input
         .streams()

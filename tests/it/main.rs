@@ -37,6 +37,6 @@ mod scale;
 mod scenes;
 mod sdk;
 mod seams;
-mod text_in_time;
 mod sound;
+mod text_in_time;
 mod tidy;
