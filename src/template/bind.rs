@@ -1,6 +1,6 @@
 //! From an Edit and what is known of its files to a timeline.
 //!
-//! [`schedule`] says when each clip is on, [`place`] what is seen and heard of it.
+//! `schedule` says when each clip is on, `place` what is seen and heard of it.
 
 mod drawn;
 mod excerpt;

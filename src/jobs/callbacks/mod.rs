@@ -1,8 +1,8 @@
 //! Callbacks: whoever asked for a video is told when it is done, or has failed.
 //!
 //! One message for each video, sent until it arrives or was tried often enough
-//! ([`schedule`]), at least once: whoever is told twice has the id to tell by. What
-//! is owed lies on disk ([`record`]) and survives a restart; a video that was not at
+//! (`schedule`), at least once: whoever is told twice has the id to tell by. What
+//! is owed lies on disk (`record`) and survives a restart; a video that was not at
 //! its end by then is ordered anew, under its own id, and most of it comes out of the
 //! cache. Messages go
 //! where files may be fetched from, and nowhere else.

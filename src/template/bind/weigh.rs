@@ -5,7 +5,7 @@ use crate::time::Time;
 use crate::timeline::state::State;
 use crate::timeline::{Art, Clip, Content, Drawing, Timeline};
 
-/// The most memory that a plan may take, as [`weight`] estimates it: many times what a
+/// The most memory that a plan may take, as `weight` estimates it: many times what a
 /// three-hour video of thirty layers does.
 pub const MAX_PLAN_BYTES: u64 = 1 << 30;
 
