@@ -94,7 +94,7 @@ fn a_playlist_in_a_file_of_media_opens_no_other_file_and_no_address() {
         fs::write(scratch.path(name), &text).expect("writes");
         refused(&scratch, "video", name, &["it is a text"]);
         // The same, not to be taken for a text.
-        let binary = text.replacen('\n', "\n#\u{1}\n", 1);
+        let binary = format!("{text}\n#\u{1}\n");
         fs::write(scratch.path(name), binary).expect("writes");
         refused(&scratch, "video", name, &["unreadable media"]);
     }
@@ -138,7 +138,7 @@ fn footage_that_is_too_large_or_has_too_many_streams_is_refused() {
     scratch.make("wide.mov", &["color=s=8194x64"], &quick);
     refused(&scratch, "video", "wide.mov", &["8194x64"]);
     // Its pixels are said to be a thousand times as wide as they are high.
-    let aspect = [&quick[..], &["-vf", "setsar=1000/1"]].concat();
+    let aspect = ["-frames:v", "1", "-c:v", "libx264", "-vf", "setsar=1000/1"];
     scratch.make("aspect.mov", &["color=s=64x64"], &aspect);
     refused(&scratch, "video", "aspect.mov", &["64000x64"]);
     let mut many = vec!["-t", "0.1", "-c:a", "pcm_s16le"];

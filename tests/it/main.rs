@@ -37,6 +37,5 @@ mod scale;
 mod scenes;
 mod sdk;
 mod seams;
-mod sound;
 mod text_in_time;
 mod tidy;

@@ -160,8 +160,8 @@ fn a_change_of_any_clip_changes_no_chunk_in_which_it_is_not_on() {
 #[test]
 fn another_volume_changes_the_sound_in_which_it_is_heard_and_no_picture() {
     // What the encoder hears before and after a chunk, in AAC frames.
-    const BEFORE: f64 = loomcast::chunk::PREROLL_FRAMES as f64;
-    const AFTER: f64 = loomcast::chunk::LOOKAHEAD_FRAMES as f64;
+    const BEFORE: f64 = loomcast::chunk::spec::HEARD_BEFORE_FRAMES as f64;
+    const AFTER: f64 = loomcast::chunk::spec::HEARD_AFTER_FRAMES as f64;
     const RATE: f64 = 48_000.0 / 1024.0;
     for seed in 0..PLANNED {
         let mut choices = Choices::seeded(seed ^ 0x50FA);

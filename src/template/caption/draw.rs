@@ -331,7 +331,7 @@ fn css(look: &Look, base: &RichText) -> String {
                      .over .k{{color:transparent;background-image:linear-gradient(90deg,{filled} 50%,{empty} 50%);\
                      background-size:200% 100%;background-clip:text;}}\n\
                      .over .r{{background-image:linear-gradient(90deg,{empty} 50%,{filled} 50%);animation-direction:reverse;}}\n\
-                     @keyframes fill{{from{{background-position:100% 0;}}to{{background-position:0 0;}}}}\n",
+                     @keyframes fill{{from{{background-position:100% 0;}}to{{background-position:0% 0;}}}}\n",
                 ),
             );
         }
