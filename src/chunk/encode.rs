@@ -23,7 +23,7 @@ pub const FORMAT_VERSION: u32 = 2;
 
 /// What encodes the chunks and draws the text. In the key, because another
 /// version may give other bytes.
-pub const RENDERER: &str = "x264enc veryfast asm=ssse3, slices without vbv/1.22; avenc_aac/1.22; takumi 2.19.0 / loomcast markup 1; resvg 0.49.0; rasterlottie 0.3.0";
+pub const RENDERER: &str = "x264enc veryfast asm=ssse3, slices without vbv/1.22; avenc_aac aac-ms=false/1.22; takumi 2.19.0 / loomcast markup 1; resvg 0.49.0; rasterlottie 0.3.0";
 
 impl ChunkSpec {
     /// The chunk's identity.
@@ -463,10 +463,10 @@ mod tests {
             AudioProfile::default().init_key().to_string(),
         ];
         insta::assert_snapshot!(keys.join("\n"), @r"
-        99ceaf775d9b3ad55ca7050e7052ba23f904f7d460d27177640dcefca5fa1966
-        5ec993fb057ed110499aff115126bcf52dc853bb48adbd029dfb109e78466397
-        29b61d7593c3e62c07e7e627a8cc8f142e2b335170cbc7504a12bdf538b6ac30
-        b047d686759d14659d64b2ce7bb97435c787f5cbbea6829da2ae699ba5f64f82
+        73d0f61adbfbba70267d22217644ee6c8e73ff3800c19af4c83febf7d270dafa
+        8a26c24753e21e2ffaa8873ea43f33d3be065f4400be3dd7c974454c30929ae3
+        4faad026761cf15455a7138aa47b0a1732cceeb2235b5b95f11c4b4045800bf6
+        65bbe5be5c48c8b73e8ef2d3ef2787a8ee5993c528af73ab9462255928cf79a4
         ");
     }
 

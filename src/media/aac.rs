@@ -21,10 +21,11 @@ impl AacEncoder {
             channels,
             bitrate,
         } = profile;
+        // Its default, mid/side at any price, puts half of what is on one side on the other.
         let description = format!(
             "appsrc name=in format=time max-bytes=0 \
              caps=audio/x-raw,format=F32LE,layout=interleaved,rate={sample_rate},channels={channels} ! \
-             audioconvert ! avenc_aac bitrate={bitrate} ! \
+             audioconvert ! avenc_aac aac-ms=false bitrate={bitrate} ! \
              audio/mpeg,mpegversion=4,stream-format=raw ! appsink name=out sync=false"
         );
         let pipeline = Pipeline::new(&description, "encoding AAC")?;

@@ -20,6 +20,10 @@ const EARLY_END: Time = Time::from_seconds(1);
 /// chunk is usually thrown away by a seek, and chunks are decoded side by side.
 const QUEUED_FRAMES: u32 = 1;
 
+/// The largest side of a decoded frame, in pixels: what only the container says of the
+/// shape of pixels is not known before.
+const MAX_SIDE: u32 = 8192;
+
 /// Which plane of A420 says how opaque pixels are.
 const ALPHA_PLANE: u32 = 3;
 
@@ -56,7 +60,8 @@ impl VideoDecoder {
         let description = format!(
             "filesrc name=file ! decodebin name=decoder ! videoconvert ! \
              videoflip video-direction=auto ! videoconvert ! videoscale ! \
-             video/x-raw,format={format},colorimetry=bt709,pixel-aspect-ratio=1/1 ! \
+             video/x-raw,format={format},colorimetry=bt709,pixel-aspect-ratio=1/1,\
+             width=[1,{MAX_SIDE}],height=[1,{MAX_SIDE}] ! \
              appsink name=out sync=false max-buffers={QUEUED_FRAMES}"
         );
         let pipeline = Pipeline::new(&description, format!("decoding {}", path.display()))?;

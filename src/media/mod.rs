@@ -1,5 +1,5 @@
 //! Files in, frames and samples out, and back: GStreamer decodes and encodes,
-//! FFmpeg probes.
+//! FFmpeg probes, and decodes sound.
 //!
 //! Every pipeline here belongs to the thread that made it, is read with timed
 //! pulls (nothing waits for ever) and is set to NULL when dropped. GStreamer's
@@ -23,6 +23,7 @@ mod pixels;
 mod probe;
 mod report;
 mod rgb;
+mod sound;
 mod webm;
 
 pub use aac::{AacEncoder, aac_config};

@@ -18,8 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::digest::Digest;
-use crate::media::MediaError;
-use crate::media::pipeline::{Pipeline, Pulled};
+use crate::media::{MediaError, sound};
 use crate::profile::AudioProfile;
 
 /// The longest sound, in bytes of samples: four hours and a minute.
@@ -234,39 +233,23 @@ fn described(file: File, path: &Path) -> Result<Pcm, MediaError> {
 }
 
 fn conform(source: &Path, profile: &AudioProfile, target: &mut File) -> Result<(), MediaError> {
-    let description = format!(
-        "filesrc name=file ! decodebin caps=audio/x-raw expose-all-streams=false ! audioconvert dithering=none ! \
-         audioresample quality=10 ! audio/x-raw,format=F32LE,layout=interleaved,rate={},channels=2 ! \
-         appsink name=out sync=false max-buffers=32",
-        profile.sample_rate
-    );
-    let pipeline = Pipeline::new(
-        &description,
-        format!("decoding the sound of {}", source.display()),
-    )?;
-    let file: gst::Element = pipeline.element("file")?;
-    gst::prelude::ObjectExt::set_property(&file, "location", source);
-    pipeline.play()?;
     let mut writer = BufWriter::with_capacity(1 << 20, target);
+    let failed = |error: std::io::Error| MediaError::Io(format!("conformed sound: {error}"));
     let mut written = 0;
-    while let Pulled::Sample(sample) = pipeline.pull()? {
-        let buffer = sample
-            .buffer()
-            .ok_or_else(|| pipeline.pipeline_error("samples without data"))?;
-        let data = buffer
-            .map_readable()
-            .map_err(|_| pipeline.pipeline_error("samples without bytes"))?;
-        written += data.len() as u64;
+    sound::decode(source, profile.sample_rate.get(), &mut |samples| {
+        written += samples.len() as u64 * 4;
         if written > MAX_BYTES {
-            return Err(pipeline.pipeline_error("longer than four hours"));
+            return Err(MediaError::Pipeline {
+                what: format!("decoding the sound of {}", source.display()),
+                message: "longer than four hours".to_owned(),
+            });
         }
-        writer
-            .write_all(&data)
-            .map_err(|error| MediaError::Io(format!("conformed sound: {error}")))?;
-    }
-    writer
-        .flush()
-        .map_err(|error| MediaError::Io(format!("conformed sound: {error}")))
+        samples
+            .iter()
+            .try_for_each(|sample| writer.write_all(&sample.to_le_bytes()))
+            .map_err(failed)
+    })?;
+    writer.flush().map_err(failed)
 }
 
 fn io(path: &Path, error: &std::io::Error) -> MediaError {

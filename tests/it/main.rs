@@ -37,5 +37,6 @@ mod scale;
 mod scenes;
 mod sdk;
 mod seams;
+mod sound;
 mod text_in_time;
 mod tidy;
