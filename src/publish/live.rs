@@ -11,6 +11,13 @@ use crate::playlist::{
 use crate::publish::playlists::{FROM_THE_START, Targets};
 use crate::publish::state::ChunkState;
 
+/// The number of the first segment.
+///
+/// Not 0: hls.js (1.7) takes a part of segment 0 for no part, forgets that it
+/// has it, and asks for the last one again and again, for ever once the
+/// playlist has ended.
+const FIRST_SEQUENCE: u64 = 1;
+
 /// The address of a chunk as a segment.
 pub fn segment_uri(chunk: &PlacedChunk) -> Result<Uri, TagError> {
     Uri::new(format!("/c/{}/{}.m4s", chunk.key, chunk.decode_time))
@@ -31,6 +38,7 @@ pub fn snapshot(
     map: Uri,
 ) -> Result<MediaPlaylist, TagError> {
     let mut playlist = MediaPlaylist::new(targets.segment_s);
+    playlist.media_sequence = FIRST_SEQUENCE;
     playlist.kind = Some(Kind::Event);
     playlist.start = Some(FROM_THE_START);
     playlist.independent_segments = true;
@@ -159,6 +167,12 @@ mod tests {
         );
         assert!(!text.contains("k2") && !text.contains("ENDLIST"), "{text}");
         assert!(text.contains("CAN-BLOCK-RELOAD=YES"), "{text}");
+    }
+
+    #[test]
+    fn the_first_segment_has_number_one() {
+        let text = text(&[ready(), ChunkState::Pending]);
+        assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:1\n"), "{text}");
     }
 
     #[test]

@@ -259,7 +259,7 @@ fn a_blocking_reload_waits_for_its_part_and_refuses_what_is_too_far() {
     // Not started: nothing of it is there until its playlist is asked for.
     let video = server.publish(&json!({"edit": small_edit(8, "#eeffdd"), "render": "on_demand"}));
     let path = format!("/v1/videos/{}/live/video.m3u8", text(&video, "id"));
-    let first = server.get(&format!("{path}?_HLS_msn=0&_HLS_part=1"));
+    let first = server.get(&format!("{path}?_HLS_msn=1&_HLS_part=1"));
     let playlist = first.text();
     assert_eq!(first.status, 200, "{playlist}");
     assert_eq!(
@@ -268,7 +268,7 @@ fn a_blocking_reload_waits_for_its_part_and_refuses_what_is_too_far() {
     );
     let parts = playlist.matches("#EXT-X-PART:").count();
     assert!(parts >= 2, "the second part was asked for: {playlist}");
-    let whole = server.get(&format!("{path}?_HLS_msn=1")).text();
+    let whole = server.get(&format!("{path}?_HLS_msn=2")).text();
     assert!(
         whole.matches("#EXTINF").count() >= 2,
         "the second segment was asked for: {whole}"
@@ -442,7 +442,7 @@ fn a_server_that_is_told_to_end_while_it_renders_keeps_what_is_rendered() {
     let video = server.publish(&request);
     let id = text(&video, "id").to_owned();
     // The second segment is there, later ones are not.
-    let path = format!("/v1/videos/{id}/live/video.m3u8?_HLS_msn=1");
+    let path = format!("/v1/videos/{id}/live/video.m3u8?_HLS_msn=2");
     assert_eq!(server.get(&path).status, 200);
     let before = server.get(&format!("/v1/videos/{id}")).json();
     assert_eq!(text(&before, "status"), "rendering", "{before}");
@@ -607,7 +607,7 @@ fn what_nobody_watches_any_more_is_rendered_no_further() {
     assert!(left["progress"].as_f64() < Some(0.3), "{left:#}");
     assert_eq!(server.get("/v1/stats").json()["render"]["queued"], 0);
     // It comes back.
-    assert_eq!(server.get(&format!("{live}?_HLS_msn=12")).status, 200);
+    assert_eq!(server.get(&format!("{live}?_HLS_msn=13")).status, 200);
     assert_eq!(text(&server.get(&own).json(), "status"), "rendering");
 }
 

@@ -47,7 +47,7 @@ fn finished(server: &Server, base: &str, id: &str) -> Value {
             return render;
         }
         // A part that is not there yet: it is answered when there is news.
-        server.get(&format!("/v1/videos/{id}/live/video.m3u8?_HLS_msn=0"));
+        server.get(&format!("/v1/videos/{id}/live/video.m3u8?_HLS_msn=1"));
     }
 }
 

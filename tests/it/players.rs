@@ -183,6 +183,7 @@ fn hls_js_plays_a_video_from_its_first_second_while_it_is_rendered() {
     assert_eq!(played["live_at_start"], true, "{played:#}");
     assert!(played["end_at_start"].as_f64() < Some(7.0), "{played:#}");
     assert!(played["frames"].as_u64() > Some(100), "{played:#}");
+    assert_eq!(played["most_loads"], 1, "{played:#}");
 
     // A slow machine renders slower than one watches, and then the player has
     // to wait; for what is rendered it never does.

@@ -158,7 +158,8 @@ impl Server {
                     break;
                 }
                 let known = text.lines().filter(|line| line.starts_with("#EXTINF"));
-                let next = known.count();
+                // The first has number 1.
+                let next = known.count() + 1;
                 // 200: it came. 503: it took long. 400: the playlist just ended.
                 self.get(&format!("{path}?_HLS_msn={next}"));
             }
