@@ -172,7 +172,9 @@ impl Run<'_> {
             });
             match plan {
                 Ok((file, plan)) => {
-                    batch.add(&plan);
+                    // Files are of the video itself; players take what their line carries.
+                    let all = self.args.prerender_only;
+                    batch.add(&plan, |kind| all || !kind.is_rung());
                     planned.push(Planned { number, file, plan });
                 }
                 Err(reason) => failures.push(Failure {

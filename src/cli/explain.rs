@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use crate::chunk::Difference;
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
-use crate::partition::PlacedChunk;
-use crate::publish::playlists::TrackKind;
+use crate::partition::{PlacedChunk, TrackKind};
 
 /// The longest value shown in the table; `--json` has them whole.
 const SHOWN: usize = 100;
@@ -39,7 +38,7 @@ pub(super) struct ExplainArgs {
 
 #[derive(Debug, Serialize)]
 struct Differing {
-    track: &'static str,
+    track: String,
     /// Places in the first and second video; null where there is no such chunk.
     index: [Option<usize>; 2],
     key: [Option<String>; 2],
@@ -150,7 +149,7 @@ fn pair(
         _ => Vec::new(),
     };
     Differing {
-        track: kind.as_str(),
+        track: kind.to_string(),
         index: [a.map(|(index, _)| index), b.map(|(index, _)| index)],
         key: [a, b].map(|side| side.map(|(_, chunk)| chunk.key.to_string())),
         differences: differences.into_iter().map(PropertyChange::from).collect(),

@@ -8,12 +8,12 @@ use tokio::fs;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::cli::BadInput;
-use crate::cmaf::{self, Retimed, Track};
+use crate::cmaf::{self, Retimed};
 use crate::delivery::{Delivery, Init, Movie, Plan, Wanted};
-use crate::partition::PlacedChunk;
+use crate::partition::{PlacedChunk, TrackKind};
 use crate::playlist::Uri;
-use crate::publish::playlists::{Targets, TrackKind, multivariant, video_clock, vod};
-use crate::render::{Priority, SharedLayers};
+use crate::publish::playlists::{Targets, multivariant, vod};
+use crate::render::Priority;
 use crate::template::output::Format;
 
 /// What is to be written.
@@ -75,6 +75,11 @@ impl Target {
         Err(BadInput(message).into())
     }
 
+    /// Whether this track is in it: a file is of the video itself, a folder has its ladder.
+    pub fn has(&self, kind: TrackKind) -> bool {
+        matches!(self, Self::Folder(_)) || !kind.is_rung()
+    }
+
     /// Where a picture called `what` goes: beside the file, or into the folder.
     pub fn beside(&self, what: &str) -> Option<PathBuf> {
         match self {
@@ -87,27 +92,6 @@ impl Target {
     }
 }
 
-/// The chunks of one track as the delivery wants them.
-pub(super) fn wanted(chunks: &[PlacedChunk], shared: bool) -> Vec<Wanted> {
-    let want = |chunk: &PlacedChunk| Wanted {
-        shared: SharedLayers(if shared { chunk.shared_layers } else { 0 }),
-        ..Wanted::of(chunk)
-    };
-    chunks.iter().map(want).collect()
-}
-
-/// The tracks of a plan with their init segments.
-pub(super) async fn tracks(delivery: &Delivery, plan: &Plan) -> Result<(Init, Option<Init>)> {
-    let video = delivery.video_init(&plan.timeline.video).await?;
-    let audio = plan
-        .timeline
-        .audio
-        .as_ref()
-        .map(|profile| delivery.audio_init(profile))
-        .transpose()?;
-    Ok((video, audio))
-}
-
 /// Writes the MP4 file through a temporary one beside it, so that a failure
 /// leaves nothing behind.
 pub(super) async fn write_mp4(
@@ -116,13 +100,13 @@ pub(super) async fn write_mp4(
     path: &Path,
     priority: Priority,
 ) -> Result<()> {
-    let (video, audio) = tracks(delivery, plan).await?;
-    let mut joined: Vec<(Track, Vec<Wanted>)> =
-        vec![(video.track, wanted(&plan.partition.video, false))];
-    if let Some(audio) = audio {
-        joined.push((audio.track, wanted(&plan.partition.audio, false)));
-    }
-    let movie = Movie::join(delivery, joined, priority).await?;
+    let inits = delivery.inits(plan).await?.into_iter();
+    let own = inits.filter(|(kind, _)| !kind.is_rung());
+    let joined = own.map(|(kind, init)| {
+        let chunks = plan.chunks(kind).iter().map(Wanted::of);
+        (init.track, chunks.collect())
+    });
+    let movie = Movie::join(delivery, joined.collect(), priority).await?;
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -160,53 +144,18 @@ pub(super) async fn write_hls(
     folder: &Path,
     priority: Priority,
 ) -> Result<()> {
-    let (video, audio) = tracks(delivery, plan).await?;
     let targets = Targets::of(plan);
-    let clock = video_clock(&plan.timeline.video);
-    write_track(
-        delivery,
-        &plan.partition.video,
-        &video,
-        folder,
-        TrackKind::Video,
-        priority,
-    )
-    .await?;
-    let playlist = vod(
-        &plan.partition.video,
-        clock,
-        targets,
-        Uri::new("init.mp4")?,
-        segment_name,
-    )?;
-    fs::write(folder.join("video/index.m3u8"), playlist.to_text()).await?;
-    let mut audio_entry = None;
-    if let (Some(init), Some(profile)) = (&audio, &plan.timeline.audio) {
-        write_track(
-            delivery,
-            &plan.partition.audio,
-            init,
-            folder,
-            TrackKind::Audio,
-            priority,
-        )
-        .await?;
-        let playlist = vod(
-            &plan.partition.audio,
-            profile.sample_rate,
-            targets,
-            Uri::new("init.mp4")?,
-            segment_name,
-        )?;
-        fs::write(folder.join("audio/index.m3u8"), playlist.to_text()).await?;
-        audio_entry = Some((&init.track, Uri::new("audio/index.m3u8")?));
+    let mut tracks = Vec::new();
+    for (kind, init) in delivery.inits(plan).await? {
+        let chunks = plan.chunks(kind);
+        let track_folder = folder.join(kind.to_string());
+        write_track(delivery, chunks, &init, &track_folder, priority).await?;
+        let map = Uri::new("init.mp4")?;
+        let playlist = vod(chunks, plan.clock(kind), targets, map, segment_name)?;
+        fs::write(track_folder.join("index.m3u8"), playlist.to_text()).await?;
+        tracks.push((kind, init.track, Uri::new(format!("{kind}/index.m3u8"))?));
     }
-    let multivariant = multivariant(
-        plan,
-        &video.track,
-        Uri::new("video/index.m3u8")?,
-        audio_entry,
-    )?;
+    let multivariant = multivariant(plan, tracks)?;
     fs::write(folder.join("index.m3u8"), multivariant.to_text()).await?;
     Ok(())
 }
@@ -220,17 +169,15 @@ async fn write_track(
     chunks: &[PlacedChunk],
     init: &Init,
     folder: &Path,
-    kind: TrackKind,
     priority: Priority,
 ) -> Result<()> {
-    let folder = folder.join(kind.as_str());
-    fs::create_dir_all(&folder)
+    fs::create_dir_all(folder)
         .await
         .with_context(|| format!("making {}", folder.display()))?;
     fs::write(folder.join("init.mp4"), &init.segment).await?;
-    for (index, (placed, wanted)) in chunks.iter().zip(wanted(chunks, false)).enumerate() {
+    for (index, placed) in chunks.iter().enumerate() {
         let chunk = delivery
-            .chunk(&wanted, priority)
+            .chunk(&Wanted::of(placed), priority)
             .await?
             .fragment
             .finished()

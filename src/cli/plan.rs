@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
 use crate::delivery::Plan;
-use crate::partition::PlacedChunk;
-use crate::publish::playlists::{TrackKind, video_clock};
+use crate::partition::{PlacedChunk, TrackKind};
 use crate::store::{ChunkStore, StoreConfig, StoreError};
 use crate::time::Time;
 
@@ -32,7 +31,7 @@ pub(super) struct PlanArgs {
 #[derive(Debug, Serialize)]
 pub(super) struct PlannedChunk {
     index: usize,
-    track: &'static str,
+    track: String,
     start: f64,
     duration: f64,
     key: String,
@@ -83,22 +82,11 @@ fn open_store(folder: &Path) -> Result<Option<ChunkStore>> {
 }
 
 fn rows(plan: &Plan, store: Option<&ChunkStore>) -> Result<Vec<PlannedChunk>> {
-    let video = plan
-        .partition
-        .video
-        .iter()
-        .map(|chunk| (TrackKind::Video, chunk))
-        .enumerate();
-    let audio = plan
-        .partition
-        .audio
-        .iter()
-        .map(|chunk| (TrackKind::Audio, chunk))
-        .enumerate();
-    video
-        .chain(audio)
-        .map(|(index, (kind, chunk))| row(plan, store, index, kind, chunk))
-        .collect()
+    let of = |kind| {
+        let chunks = plan.chunks(kind).iter().enumerate();
+        chunks.map(move |(index, chunk)| row(plan, store, index, kind, chunk))
+    };
+    plan.kinds().flat_map(of).collect()
 }
 
 fn row(
@@ -108,10 +96,7 @@ fn row(
     kind: TrackKind,
     chunk: &PlacedChunk,
 ) -> Result<PlannedChunk> {
-    let clock = match (kind, &plan.timeline.audio) {
-        (TrackKind::Audio, Some(audio)) => audio.sample_rate,
-        _ => video_clock(&plan.timeline.video),
-    };
+    let clock = plan.clock(kind);
     let seconds = |ticks: u64| {
         Ok::<_, anyhow::Error>(Time::from_ticks(i64::try_from(ticks)?, clock).as_seconds())
     };
@@ -121,7 +106,7 @@ fn row(
         .unwrap_or(false);
     Ok(PlannedChunk {
         index,
-        track: kind.as_str(),
+        track: kind.to_string(),
         start: seconds(chunk.decode_time)?,
         duration: seconds(chunk.ticks)?,
         key: chunk.key.to_string(),
@@ -133,13 +118,13 @@ fn row(
 
 fn print(rows: &[PlannedChunk], plan: &Plan) {
     println!(
-        "{:>5}  {:5}  {:>9}  {:>8}  {:12}  {:5}  {:8}  layers (lowest first)",
+        "{:>5}  {:10}  {:>9}  {:>8}  {:12}  {:5}  {:8}  layers (lowest first)",
         "index", "track", "start", "length", "key", "state", ""
     );
     for row in rows {
         let personal = if row.dynamic { "personal" } else { "shared" };
         println!(
-            "{:>5}  {:5}  {:>8.3}s  {:>7.3}s  {:12}  {:5}  {:8}  {}",
+            "{:>5}  {:10}  {:>8.3}s  {:>7.3}s  {:12}  {:5}  {:8}  {}",
             row.index,
             row.track,
             row.start,

@@ -17,6 +17,7 @@ use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
 use crate::cli::output::{self, Target};
 use crate::cli::{deliverable, progress};
 use crate::delivery::{Delivery, Plan, Recipe, Wanted};
+use crate::partition::TrackKind;
 use crate::render::Priority;
 use crate::template::output::Format;
 
@@ -126,7 +127,7 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
                 None
             }
             None => {
-                let rendered = ensure(delivery, &plan, started).await?;
+                let rendered = ensure(delivery, &plan, &target, started).await?;
                 match &target {
                     Target::File(path) => {
                         output::write_mp4(delivery, &plan, path, Priority::LookAhead).await
@@ -154,7 +155,9 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
         Ok::<_, anyhow::Error>(rendered)
     })?;
     let total = match rendered {
-        Some(_) => plan.partition.video.len() + plan.partition.audio.len(),
+        Some(_) => tracks(&plan, &target)
+            .map(|kind| plan.chunks(kind).len())
+            .sum(),
         None => 0,
     };
     let is_chunks = rendered.is_some();
@@ -163,9 +166,9 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
         frames: plan.timeline.frames,
         duration_s: plan.timeline.duration().as_seconds(),
         chunks_total: total,
-        chunks_hit: total - rendered.video - rendered.audio,
-        chunks_rendered: rendered.video + rendered.audio,
-        video_chunks_rendered: rendered.video,
+        chunks_hit: total - rendered.pictures - rendered.audio,
+        chunks_rendered: rendered.pictures + rendered.audio,
+        video_chunks_rendered: rendered.pictures,
         cpu_s: progress::cpu_seconds(),
         first_part_ms: u64::try_from(rendered.first_part.as_millis())?,
         wall_ms: u64::try_from(started.elapsed().as_millis())?,
@@ -202,7 +205,7 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
 /// How many chunks had to be rendered, and when the first part was there.
 #[derive(Debug, Default)]
 struct Rendered {
-    video: usize,
+    pictures: usize,
     audio: usize,
     first_part: Duration,
 }
@@ -216,51 +219,62 @@ fn dealt<T>(chunks: Vec<T>, threads: usize) -> Vec<T> {
     dealt.into_iter().map(|(_, chunk)| chunk).collect()
 }
 
+/// The tracks of `plan` that go into `target`.
+fn tracks(plan: &Plan, target: &Target) -> impl Iterator<Item = TrackKind> {
+    plan.kinds().filter(|kind| target.has(*kind))
+}
+
 /// Renders what is missing, the first picture first, with a progress bar.
-async fn ensure(delivery: &Delivery, plan: &Plan, started: Instant) -> Result<Rendered> {
-    let video = output::wanted(&plan.partition.video, false);
-    let audio = output::wanted(&plan.partition.audio, false);
-    let bar = progress::bar((video.len() + audio.len()) as u64, "rendering");
+async fn ensure(
+    delivery: &Delivery,
+    plan: &Plan,
+    target: &Target,
+    started: Instant,
+) -> Result<Rendered> {
     let mut rendered = Rendered::default();
     // Held until all is there: what nobody reads any more is given up.
     let mut opening = None;
-    if let Some(first) = video.first() {
-        let access = delivery.chunk(first, Priority::Viewer).await?;
+    if let Some(first) = plan.chunks(TrackKind::Video).first() {
+        let access = delivery.chunk(&Wanted::of(first), Priority::Viewer).await?;
         access.fragment.part(0).await?;
         rendered.first_part = started.elapsed();
-        rendered.video += usize::from(access.outcome == Outcome::Filled);
+        rendered.pictures += usize::from(access.outcome == Outcome::Filled);
         opening = Some(access);
     }
     let (_, _, threads) = delivery.pool().load();
-    let of = |chunks: Vec<Wanted>, is_video: bool| {
-        chunks.into_iter().map(move |wanted| (wanted, is_video))
-    };
-    let fetch = |(wanted, is_video): (Wanted, bool)| {
+    let mut row = Vec::new();
+    for kind in tracks(plan, target) {
+        let wanted = plan.chunks(kind).iter().map(Wanted::of).collect();
+        // Sound first: it is quick.
+        let at = if kind.is_pictures() { row.len() } else { 0 };
+        let chunks = dealt(wanted, threads).into_iter();
+        row.splice(at..at, chunks.map(|wanted| (wanted, kind.is_pictures())));
+    }
+    let bar = progress::bar(row.len() as u64, "rendering");
+    let fetch = |(wanted, is_pictures): (Wanted, bool)| {
         let bar = bar.clone();
         async move {
             let access = delivery.chunk(&wanted, Priority::LookAhead).await?;
             access.fragment.finished().await?;
             bar.inc(1);
-            Ok::<_, crate::delivery::DeliveryError>((access.outcome == Outcome::Filled, is_video))
+            let filled = access.outcome == Outcome::Filled;
+            Ok::<_, crate::delivery::DeliveryError>((filled, is_pictures))
         }
     };
-    // Sound first: it is quick.
-    let video = dealt(video, threads);
-    let outcomes: Vec<(bool, bool)> = stream::iter(of(audio, false).chain(of(video, true)))
+    let outcomes: Vec<(bool, bool)> = stream::iter(row)
         .map(fetch)
         .buffer_unordered(AHEAD * threads)
         .try_collect()
         .await?;
     drop(opening);
     bar.finish_and_clear();
-    rendered.video += outcomes
-        .iter()
-        .filter(|(filled, is_video)| *filled && *is_video)
+    let filled = outcomes.iter().filter(|(filled, _)| *filled);
+    let pictures = filled
+        .clone()
+        .filter(|(_, is_pictures)| *is_pictures)
         .count();
-    rendered.audio += outcomes
-        .iter()
-        .filter(|(filled, is_video)| *filled && !*is_video)
-        .count();
+    rendered.pictures += pictures;
+    rendered.audio += filled.count() - pictures;
     Ok(rendered)
 }
 

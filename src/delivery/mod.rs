@@ -24,6 +24,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use thiserror::Error;
 
 use crate::cache::{
@@ -33,7 +34,7 @@ use crate::chunk::{ChunkKey, ChunkSpec, ReuseClass};
 use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
 use crate::digest::Digest;
 use crate::media::aac_config;
-use crate::partition::PlacedChunk;
+use crate::partition::{PlacedChunk, TrackKind};
 use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
 use crate::render::{RenderPool, SharedLayers, Urgency};
 
@@ -194,7 +195,7 @@ impl Delivery {
 
     /// The init segment called `name`, if it was made since the start.
     pub fn init_named(&self, name: &Digest) -> Option<Init> {
-        self.inits().get(name).cloned()
+        self.known().get(name).cloned()
     }
 
     /// The init segment of all video chunks of `profile`.
@@ -243,13 +244,25 @@ impl Delivery {
         self.remember(name, Track::Audio(track))
     }
 
+    /// The init segments of all tracks of `plan`.
+    pub async fn inits(&self, plan: &Plan) -> Result<Vec<(TrackKind, Init)>, DeliveryError> {
+        let init = |kind: TrackKind| async move {
+            let init = match (kind, &plan.timeline.audio) {
+                (TrackKind::Audio, Some(profile)) => self.audio_init(profile)?,
+                _ => self.video_init(plan.video_profile(kind)).await?,
+            };
+            Ok((kind, init))
+        };
+        try_join_all(plan.kinds().map(init)).await
+    }
+
     fn remember(&self, name: Digest, track: Track) -> Result<Init, DeliveryError> {
         let init = Init {
             name,
             segment: cmaf::init_segment(&track)?,
             track,
         };
-        let mut inits = self.inits();
+        let mut inits = self.known();
         if inits.len() >= MAX_INITS {
             inits.clear();
         }
@@ -257,7 +270,7 @@ impl Delivery {
         Ok(init)
     }
 
-    fn inits(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Init>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Init>> {
         self.shared
             .inits
             .lock()

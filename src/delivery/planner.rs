@@ -2,6 +2,7 @@
 //! is made of, with their keys.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -10,7 +11,8 @@ use thiserror::Error;
 use crate::delivery::fetching::{Fetched, fetch, refused};
 use crate::fetch::{Downloads, Freshness, Held};
 use crate::media::{AssetLibrary, LibraryError};
-use crate::partition::{Partition, PartitionWish, partition};
+use crate::partition::{Partition, PartitionWish, PlacedChunk, TrackKind, partition, rung};
+use crate::profile::VideoProfile;
 use crate::raster::{FontCatalogue, FontError, FontSelection, OwnFont, Rasteriser};
 use crate::template::asset::{Place, Source};
 use crate::template::bind::{AssetInfo, Assets, FontBook, FontChoice, bind};
@@ -38,6 +40,32 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
     /// Keeps the files that were fetched for it, so that it can be rendered.
     pub held: Vec<Held>,
+}
+
+impl Plan {
+    /// The tracks that there are: pictures, sound, the rungs of the ladder.
+    pub fn kinds(&self) -> impl Iterator<Item = TrackKind> {
+        self.partition.kinds()
+    }
+
+    /// The chunks of a track, at their places.
+    pub fn chunks(&self, kind: TrackKind) -> &[PlacedChunk] {
+        self.partition.chunks(kind)
+    }
+
+    /// How the pictures of a track are encoded: the video's own, but of a rung.
+    pub fn video_profile(&self, kind: TrackKind) -> &VideoProfile {
+        let rung = self.partition.rungs.iter().find(|rung| rung.kind() == kind);
+        rung.map_or(&self.timeline.video, |rung| &rung.profile)
+    }
+
+    /// Ticks a second of a track.
+    pub fn clock(&self, kind: TrackKind) -> NonZeroU32 {
+        match (kind, &self.timeline.audio) {
+            (TrackKind::Audio, Some(audio)) => audio.sample_rate,
+            _ => NonZeroU32::new(self.timeline.video.timescale()).unwrap_or(NonZeroU32::MIN),
+        }
+    }
 }
 
 /// Why there is no plan.
@@ -152,7 +180,11 @@ impl Planner {
             warnings,
         )?;
         timeline.scenes.clone_from(&merged.cuts);
-        let partition = partition(&timeline, &partitioning);
+        let mut partition = partition(&timeline, &partitioning);
+        let ladder = edit.output.ladder.iter();
+        partition.rungs = ladder
+            .map(|profile| rung(&timeline, profile, &partitioning))
+            .collect();
         let held = fetched.into_values().map(|file| file.held).collect();
         Ok(Plan {
             timeline,

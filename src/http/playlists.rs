@@ -11,9 +11,10 @@ use tokio::time::timeout_at;
 
 use crate::http::videos::find;
 use crate::http::{ApiError, AppState, cache_control};
+use crate::partition::TrackKind;
 use crate::playlist::{DeliveryDirectives, MediaPlaylist, Reload, TagError, Uri, decide};
 use crate::publish::live::{segment_uri, snapshot};
-use crate::publish::playlists::{self, PlaylistError, TrackKind, video_clock};
+use crate::publish::playlists::{self, PlaylistError};
 use crate::publish::{Video, VideoStatus};
 
 /// How long the first request for a growing playlist waits for its segments.
@@ -49,19 +50,16 @@ pub(super) async fn multivariant(
 }
 
 fn multivariant_text(video: &Video, folder: &str) -> Result<String, PlaylistError> {
-    let uri = |kind: TrackKind| Uri::new(format!("{folder}/{}.m3u8", kind.as_str()));
-    let init = |kind| video.init(kind).map(|init| &init.track);
-    let Some(track) = init(TrackKind::Video) else {
-        return Ok(String::new());
-    };
-    let audio = match init(TrackKind::Audio) {
-        Some(track) => Some((track, uri(TrackKind::Audio)?)),
-        None => None,
-    };
-    Ok(playlists::multivariant(&video.plan, track, uri(TrackKind::Video)?, audio)?.to_text())
+    let tracks = video.kinds().filter_map(|kind| {
+        let track = video.init(kind)?.track.clone();
+        let uri = Uri::new(format!("{folder}/{kind}.m3u8"));
+        Some(uri.map(|uri| (kind, track, uri)))
+    });
+    let tracks = tracks.collect::<Result<Vec<_>, _>>()?;
+    Ok(playlists::multivariant(&video.plan, tracks)?.to_text())
 }
 
-/// `GET /v1/videos/{id}/{live|index}/{video|audio}.m3u8`
+/// `GET /v1/videos/{id}/{live|index}/{track}.m3u8`
 pub(super) async fn media(
     State(state): State<Arc<AppState>>,
     Path((id, folder, file)): Path<(String, String, String)>,
@@ -69,15 +67,11 @@ pub(super) async fn media(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let video = find(&state, &id)?;
-    let kind = match file.as_str() {
-        "video.m3u8" => TrackKind::Video,
-        "audio.m3u8" if video.init(TrackKind::Audio).is_some() => TrackKind::Audio,
-        _ => {
-            return Err(ApiError::NotFound(format!(
-                "this video has no playlist {file:?}"
-            )));
-        }
-    };
+    let name = file.strip_suffix(".m3u8");
+    let kind = name.and_then(|name| name.parse::<TrackKind>().ok());
+    let kind = kind.filter(|kind| video.init(*kind).is_some());
+    let kind =
+        kind.ok_or_else(|| ApiError::NotFound(format!("this video has no playlist {file:?}")))?;
     match folder.as_str() {
         "index" => {
             video.watched();
@@ -96,7 +90,7 @@ fn vod(video: &Video, kind: TrackKind) -> Result<Response, ApiError> {
         .and_then(|map| {
             playlists::vod(
                 video.chunks(kind),
-                clock(video, kind),
+                video.plan.clock(kind),
                 video.targets,
                 map,
                 segment,
@@ -188,17 +182,11 @@ fn now(video: &Video, kind: TrackKind) -> Result<MediaPlaylist, TagError> {
     snapshot(
         video.chunks(kind),
         &video.states(kind),
-        clock(video, kind),
+        video.reached(kind),
+        video.plan.clock(kind),
         video.targets,
         map(video, kind)?,
     )
-}
-
-fn clock(video: &Video, kind: TrackKind) -> std::num::NonZeroU32 {
-    match (kind, &video.plan.timeline.audio) {
-        (TrackKind::Audio, Some(audio)) => audio.sample_rate,
-        _ => video_clock(&video.plan.timeline.video),
-    }
 }
 
 fn map(video: &Video, kind: TrackKind) -> Result<Uri, TagError> {

@@ -19,8 +19,7 @@ use crate::http::cache_control::NO_STORE;
 use crate::http::range::{Asked, unsatisfiable};
 use crate::http::{ApiError, AppState, callbacks, files};
 use crate::jobs::orders::Order;
-use crate::partition::{CHUNK_MAX_RANGE, PartitionWish, PlacedChunk, Scheme};
-use crate::publish::playlists::{TrackKind, video_clock};
+use crate::partition::{CHUNK_MAX_RANGE, PartitionWish, PlacedChunk, Rung, Scheme, TrackKind};
 use crate::publish::{ChunkState, RenderMode, Video, VideoStatus};
 use crate::render::{Lane, Priority, Urgency};
 use crate::template::merge::Data;
@@ -289,6 +288,7 @@ fn report(video: &Video, with_chunks: bool) -> Value {
         "height": profile.height,
         "fps": profile.rate.to_string(),
         "format": video.plan.output.format.name(),
+        "ladder": ladder(video),
         "urls": urls(video, &path),
         "chunks_total": total,
         "chunks_hit": hit,
@@ -305,6 +305,23 @@ fn report(video: &Video, with_chunks: bool) -> Value {
         members.insert("chunks".into(), chunks.into());
     }
     report
+}
+
+/// The smaller sizes that its streams offer.
+fn ladder(video: &Video) -> Vec<Value> {
+    let rungs = video.plan.partition.rungs.iter();
+    let rung = |rung: &Rung| {
+        let states = video.states(rung.kind());
+        let there = |state: &&ChunkState| matches!(state, ChunkState::Ready { .. });
+        json!({
+            "track": rung.kind().to_string(),
+            "width": rung.profile.width,
+            "height": rung.profile.height,
+            "chunks_total": rung.chunks.len(),
+            "chunks_played": states.iter().filter(there).count(),
+        })
+    };
+    rungs.map(rung).collect()
 }
 
 /// What there is of a video: streams and MP4 always, other files that were asked for.
@@ -330,10 +347,7 @@ fn urls(video: &Video, path: &str) -> Value {
 }
 
 fn chunk_reports(video: &Video, kind: TrackKind, states: &[ChunkState]) -> Vec<Value> {
-    let clock = match (kind, &video.plan.timeline.audio) {
-        (TrackKind::Audio, Some(audio)) => audio.sample_rate,
-        _ => video_clock(&video.plan.timeline.video),
-    };
+    let clock = video.plan.clock(kind);
     let seconds =
         |ticks: u64| Time::from_ticks(i64::try_from(ticks).unwrap_or(i64::MAX), clock).as_seconds();
     let report = |(index, (chunk, state)): (usize, (&PlacedChunk, &ChunkState))| {
@@ -343,7 +357,7 @@ fn chunk_reports(video: &Video, kind: TrackKind, states: &[ChunkState]) -> Vec<V
         };
         json!({
             "index": index,
-            "track": kind.as_str(),
+            "track": kind.to_string(),
             "start_s": seconds(chunk.decode_time),
             "duration_s": seconds(chunk.ticks),
             "key": chunk.key.to_string(),

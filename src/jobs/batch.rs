@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, stream};
 use crate::cache::Presence;
 use crate::chunk::ChunkKey;
 use crate::delivery::{Delivery, DeliveryError, Plan, Wanted};
-use crate::partition::PlacedChunk;
+use crate::partition::{PlacedChunk, TrackKind};
 use crate::render::{Priority, SharedLayers};
 
 /// Chunks asked for at a time: a few for each render thread, so that those of
@@ -32,8 +32,8 @@ pub struct Batch {
 #[derive(Debug)]
 struct Distinct {
     wanted: Wanted,
+    kind: TrackKind,
     decode_time: u64,
-    video: bool,
     users: usize,
 }
 
@@ -56,17 +56,17 @@ pub struct BatchOutcome {
 }
 
 impl Batch {
-    /// Adds a row's chunks.
-    pub fn add(&mut self, plan: &Plan) {
-        let video = plan.partition.video.iter().map(|chunk| (chunk, true));
-        let audio = plan.partition.audio.iter().map(|chunk| (chunk, false));
-        for (chunk, video) in video.chain(audio) {
-            self.total += 1;
-            self.add_chunk(chunk, video);
+    /// Adds the chunks of a row's tracks, of those that are `wanted`.
+    pub fn add(&mut self, plan: &Plan, wanted: impl Fn(TrackKind) -> bool) {
+        for kind in plan.kinds().filter(|kind| wanted(*kind)) {
+            for chunk in plan.chunks(kind) {
+                self.total += 1;
+                self.add_chunk(chunk, kind);
+            }
         }
     }
 
-    fn add_chunk(&mut self, chunk: &PlacedChunk, video: bool) {
+    fn add_chunk(&mut self, chunk: &PlacedChunk, kind: TrackKind) {
         if let Some(place) = self.seen.get(&chunk.key) {
             self.chunks[*place].users += 1;
             return;
@@ -78,8 +78,8 @@ impl Batch {
         };
         self.chunks.push(Distinct {
             wanted,
+            kind,
             decode_time: chunk.decode_time,
-            video,
             users: 1,
         });
     }
@@ -96,8 +96,14 @@ impl Batch {
 
     /// Renders what is missing; `progress` is called once for each distinct chunk.
     pub async fn render(mut self, delivery: &Delivery, progress: impl Fn()) -> BatchOutcome {
+        // Sound is quick.
+        let order = |kind: TrackKind| match kind {
+            TrackKind::Audio => 0,
+            TrackKind::Video => 1,
+            TrackKind::Rung(height) => height.saturating_add(1),
+        };
         self.chunks
-            .sort_by_key(|chunk| (chunk.video, chunk.decode_time));
+            .sort_by_key(|chunk| (order(chunk.kind), chunk.decode_time));
         let mut outcome = BatchOutcome {
             total: self.total,
             ..BatchOutcome::default()

@@ -10,13 +10,16 @@ mod audio;
 mod cuts;
 mod gain;
 mod sweep;
+mod track;
 mod video;
 mod wish;
 
 pub use cuts::Scheme;
+pub use track::TrackKind;
 pub use wish::PartitionWish;
 
 use crate::chunk::{ChunkKey, ChunkSpec, VideoSpec};
+use crate::profile::VideoProfile;
 use crate::time::{FrameRange, Time};
 use crate::timeline::Timeline;
 
@@ -59,6 +62,45 @@ pub struct Partition {
     pub video: Vec<PlacedChunk>,
     /// The sound, in order, without gaps; empty for a silent video.
     pub audio: Vec<PlacedChunk>,
+    /// The pictures in smaller sizes, the largest first, with the same cuts.
+    pub rungs: Vec<Rung>,
+}
+
+/// The pictures of a timeline in a smaller size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rung {
+    /// How they are encoded.
+    pub profile: VideoProfile,
+    /// As many chunks as there are of the video itself, each as long as that.
+    pub chunks: Vec<PlacedChunk>,
+}
+
+impl Rung {
+    /// Which track it is.
+    pub const fn kind(&self) -> TrackKind {
+        TrackKind::Rung(self.profile.height)
+    }
+}
+
+impl Partition {
+    /// The tracks that there are: pictures, sound, rungs.
+    pub fn kinds(&self) -> impl Iterator<Item = TrackKind> {
+        let audio = (!self.audio.is_empty()).then_some(TrackKind::Audio);
+        let rungs = self.rungs.iter().map(Rung::kind);
+        std::iter::once(TrackKind::Video).chain(audio).chain(rungs)
+    }
+
+    /// The chunks of a track; none of one that there is not.
+    pub fn chunks(&self, kind: TrackKind) -> &[PlacedChunk] {
+        match kind {
+            TrackKind::Video => &self.video,
+            TrackKind::Audio => &self.audio,
+            TrackKind::Rung(_) => {
+                let rung = self.rungs.iter().find(|rung| rung.kind() == kind);
+                rung.map_or(&[], |rung| &rung.chunks)
+            }
+        }
+    }
 }
 
 /// A chunk at its place in a timeline.
@@ -84,6 +126,15 @@ pub fn partition(timeline: &Timeline, partitioning: &Partitioning) -> Partition 
     Partition {
         video: pictures(timeline, partitioning),
         audio: audio::chunks(timeline, partitioning),
+        rungs: Vec::new(),
+    }
+}
+
+/// The pictures of `timeline` as `profile` has them, which has its frame rate.
+pub fn rung(timeline: &Timeline, profile: &VideoProfile, partitioning: &Partitioning) -> Rung {
+    Rung {
+        profile: profile.clone(),
+        chunks: pictures(&timeline.with_video(profile.clone()), partitioning),
     }
 }
 

@@ -4,7 +4,8 @@
 //! A few chunks are asked for at a time, from the playhead on. A video that is
 //! rendered ahead goes on to its last chunk, watched or not, but yields to others
 //! while nobody watches. One that is rendered on demand goes on while somebody does,
-//! and no further ahead than the horizon. After a seek, what was asked for elsewhere
+//! and no further ahead than the horizon. Rungs of the ladder are only ever rendered on
+//! demand. After a seek, what was asked for elsewhere
 //! is dropped, and so is everything when the last viewer has gone; what nobody else
 //! wants is then not rendered ([`crate::cache`]).
 
@@ -19,8 +20,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::partition::TrackKind;
 use crate::publish::lookahead::{Lookahead, Place};
-use crate::publish::playlists::TrackKind;
 use crate::publish::state::{ChunkState, RenderMode};
 use crate::publish::video::Video;
 use crate::render::{Lane, Priority, Urgency};
@@ -40,6 +41,11 @@ const URGENT: usize = 2;
 /// ask every few seconds; one that is paused does not.
 pub(super) const WATCHED_FOR: Duration = Duration::from_secs(30);
 
+/// How long after a request for one size of a video's pictures that size counts as
+/// watched: players ask for something at least once in the longest segment, and change
+/// sizes.
+const SIZE_WATCHED_FOR: Duration = Duration::from_secs(12);
+
 /// How long after being turned away a chunk is asked for again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -50,15 +56,57 @@ pub(super) struct Watch {
     pub until: Option<Instant>,
     /// What was asked for last.
     pub playhead: Option<Place>,
+    /// Until when each size of the pictures does, as many as there are.
+    sizes: Vec<(TrackKind, Instant)>,
     /// Whether a driver is at work.
     pub driven: bool,
 }
 
+impl Watch {
+    /// Somebody watches, and has asked for this.
+    pub fn asked(&mut self, place: Place) {
+        self.playhead = Some(place);
+        let (kind, now) = (place.0, Instant::now());
+        if kind.is_pictures() {
+            self.sizes.retain(|(other, _)| *other != kind);
+            self.sizes.push((kind, now + SIZE_WATCHED_FOR));
+        }
+    }
+
+    /// The tracks that are watched now, or would be if anything were.
+    pub fn tracks(&self) -> Tracks {
+        let now = Instant::now();
+        let watched = self.sizes.iter().filter(|(_, until)| *until > now);
+        Tracks(watched.map(|(kind, _)| *kind).collect())
+    }
+}
+
+/// Tracks that are watched.
+#[derive(Clone, Debug)]
+pub(super) struct Tracks(Vec<TrackKind>);
+
+impl Tracks {
+    /// Whether this one is: the sound always, and the video itself where it is not known
+    /// which size is.
+    pub fn has(&self, kind: TrackKind) -> bool {
+        match kind {
+            TrackKind::Audio => true,
+            TrackKind::Video if self.0.is_empty() => true,
+            TrackKind::Video | TrackKind::Rung(_) => self.0.contains(&kind),
+        }
+    }
+
+    /// Whether this one is to be rendered: where all is rendered ahead, the video itself.
+    pub fn want(&self, kind: TrackKind, mode: RenderMode) -> bool {
+        self.has(kind) || (mode == RenderMode::Ahead && kind == TrackKind::Video)
+    }
+}
+
 /// What is wanted of a driver now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Demand {
     playhead: Option<Place>,
-    horizon_us: Option<u64>,
+    tracks: Tracks,
     watched_until: Option<Instant>,
 }
 
@@ -100,10 +148,10 @@ impl Driver {
         while let Some(demand) = self.demand() {
             if let Some(playhead) = demand.playhead {
                 self.ahead.seek(playhead);
-                self.drop_what_is_elsewhere();
+                self.drop_what_is_elsewhere(&demand.tracks);
             }
             changes.mark_unchanged();
-            self.ask(demand);
+            self.ask(&demand);
             let unwatched = async {
                 match demand.watched_until {
                     Some(until) => sleep_until(until.into()).await,
@@ -132,22 +180,24 @@ impl Driver {
         let mut watch = self.video.watch();
         let now = Instant::now();
         let watched_until = watch.until.filter(|until| *until > now);
-        let on_demand = self.video.mode == RenderMode::OnDemand;
-        let done = self.asking.is_empty() && self.ahead.is_done();
+        let mode = self.video.mode;
+        let on_demand = mode == RenderMode::OnDemand;
+        let tracks = watch.tracks();
+        let done = self.asking.is_empty() && self.ahead.is_done(|kind| tracks.want(kind, mode));
         if done || (on_demand && watched_until.is_none()) || self.video.stopping.is_cancelled() {
             watch.driven = false;
             return None;
         }
         Some(Demand {
             playhead: watch.playhead,
-            horizon_us: on_demand.then_some(HORIZON_US),
+            tracks,
             watched_until,
         })
     }
 
-    fn ask(&mut self, demand: Demand) {
+    fn ask(&mut self, demand: &Demand) {
         while self.asked.len() < self.at_a_time() {
-            let Some(place) = self.ahead.next(demand.horizon_us) else {
+            let Some(place) = self.next(&demand.tracks) else {
                 break;
             };
             let priority = match demand.watched_until {
@@ -173,10 +223,22 @@ impl Driver {
         }
     }
 
+    /// What is watched, up to the horizon; then, where all is rendered ahead, the rest of
+    /// the video itself.
+    fn next(&mut self, tracks: &Tracks) -> Option<Place> {
+        let near = self.ahead.next(Some(HORIZON_US), |kind| tracks.has(kind));
+        let mode = self.video.mode;
+        near.or_else(|| match mode {
+            RenderMode::Ahead => self.ahead.next(None, |kind| !kind.is_rung()),
+            RenderMode::OnDemand => None,
+        })
+    }
+
     /// The first picture has the machine to itself.
     fn at_a_time(&self) -> usize {
-        let first = (TrackKind::Video, 0);
-        if self.asked.contains_key(&first) && !self.video.has_begun(first) {
+        let is_first = |place: &Place| place.0.is_pictures() && place.1 == 0;
+        let mut first = self.asked.keys().filter(|place| is_first(place));
+        if first.any(|place| !self.video.has_begun(*place)) {
             1
         } else {
             LOOK_AHEAD
@@ -185,8 +247,8 @@ impl Driver {
 
     /// Makes way for what lies before the playhead. What has begun to come is let
     /// come: playlists name its parts.
-    fn drop_what_is_elsewhere(&mut self) {
-        if !self.ahead.lacks(HORIZON_US) {
+    fn drop_what_is_elsewhere(&mut self, tracks: &Tracks) {
+        if !self.ahead.lacks(HORIZON_US, |kind| tracks.has(kind)) {
             return;
         }
         for (place, dropped) in &self.asked {

@@ -30,9 +30,13 @@ fn part_uri(chunk: &PlacedChunk, part: usize) -> Result<Uri, TagError> {
 
 /// A track as it is now: the chunks that are there without a gap from the
 /// start, then the parts of the one being rendered. A failed chunk ends it.
+///
+/// The first `listed` are named whether they are there or not: the same pictures are,
+/// in another size. They are rendered when they are asked for.
 pub fn snapshot(
     chunks: &[PlacedChunk],
     states: &[ChunkState],
+    listed: usize,
     clock: NonZeroU32,
     targets: Targets,
     map: Uri,
@@ -54,6 +58,12 @@ pub fn snapshot(
                 playlist.segments.push(segment);
             }
             ChunkState::Failed(_) => break,
+            _ if index < listed => {
+                let duration = Duration::new(chunk.ticks, clock);
+                playlist
+                    .segments
+                    .push(Segment::new(segment_uri(chunk)?, duration));
+            }
             ChunkState::Pending | ChunkState::Stored | ChunkState::Rendering(_) => {
                 ended = false;
                 let parts = state.parts();
@@ -138,6 +148,10 @@ mod tests {
     }
 
     fn text(states: &[ChunkState]) -> String {
+        text_with(states, 0)
+    }
+
+    fn text_with(states: &[ChunkState], listed: usize) -> String {
         let chunks: Vec<PlacedChunk> = (0..states.len() as u64).map(chunk).collect();
         let clock = NonZeroU32::new(1000).expect("not zero");
         let targets = Targets {
@@ -145,7 +159,7 @@ mod tests {
             part: Duration::new(500, clock),
         };
         let map = Uri::new("/i/x.mp4").expect("clean");
-        let text = snapshot(&chunks, states, clock, targets, map)
+        let text = snapshot(&chunks, states, listed, clock, targets, map)
             .expect("clean")
             .to_text();
         chunks.iter().fold(text, |text, chunk| {
@@ -167,6 +181,24 @@ mod tests {
         );
         assert!(!text.contains("k2") && !text.contains("ENDLIST"), "{text}");
         assert!(text.contains("CAN-BLOCK-RELOAD=YES"), "{text}");
+    }
+
+    #[test]
+    fn what_is_there_in_another_size_is_listed_without_parts() {
+        let states = [
+            ready(),
+            ChunkState::Pending,
+            ChunkState::Rendering(vec![part(500)]),
+        ];
+        let text = text_with(&states, 2);
+        assert!(text.contains("#EXTINF:1.0,\n/c/k1/1000.m4s"), "{text}");
+        assert!(!text.contains("k1/1000.0"), "{text}");
+        assert!(text.contains("URI=\"/c/k2/2000.0.m4s\""), "{text}");
+        let text = text_with(&states, 3);
+        assert!(
+            text.contains("/c/k2/2000.m4s") && text.contains("ENDLIST"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Which of a video's chunks is asked for next. Pure: who watches where, in;
 //! chunks, out.
 //!
-//! All chunks of both tracks stand in one row, by the time at which they are shown.
+//! All chunks of all tracks stand in one row, by the time at which they are shown.
 //! What is asked for begins at the playhead and goes on to the horizon, or to the end
-//! and then on from the start. A seek moves the playhead.
+//! and then on from the start, of those tracks that are wanted. A seek moves the playhead.
 
 use std::ops::Range;
 
-use crate::publish::playlists::TrackKind;
+use crate::partition::TrackKind;
 
 /// One chunk: its track, and its index there.
 pub type Place = (TrackKind, usize);
@@ -25,6 +25,13 @@ struct Slot {
     /// When it is shown, in microseconds from the start.
     start_us: u64,
     asked: bool,
+}
+
+impl Slot {
+    /// Whether it is yet to be asked for.
+    fn is_due(&self, wanted: &impl Fn(TrackKind) -> bool) -> bool {
+        !self.asked && wanted(self.place.0)
+    }
 }
 
 impl Lookahead {
@@ -50,15 +57,21 @@ impl Lookahead {
         }
     }
 
-    /// The next chunk that is to be asked for, now asked for; `None` if all up to
-    /// `horizon_us` from the playhead are (where there is no horizon: all).
-    pub fn next(&mut self, horizon_us: Option<u64>) -> Option<Place> {
+    /// The next chunk of a `wanted` track that is to be asked for, now asked for; `None`
+    /// if all up to `horizon_us` from the playhead are (where there is no horizon: all).
+    pub fn next(
+        &mut self,
+        horizon_us: Option<u64>,
+        wanted: impl Fn(TrackKind) -> bool,
+    ) -> Option<Place> {
         let ahead = self.ahead(horizon_us);
         let wrapped = match horizon_us {
             None => 0..self.playhead,
             Some(_) => 0..0,
         };
-        let next = ahead.chain(wrapped).find(|index| !self.row[*index].asked)?;
+        let next = ahead
+            .chain(wrapped)
+            .find(|index| self.row[*index].is_due(&wanted))?;
         self.row[next].asked = true;
         Some(self.row[next].place)
     }
@@ -76,15 +89,16 @@ impl Lookahead {
             .any(|index| self.row[index].place == place)
     }
 
-    /// Whether a chunk up to `horizon_us` from the playhead was not asked for.
-    pub fn lacks(&self, horizon_us: u64) -> bool {
+    /// Whether a chunk of a `wanted` track up to `horizon_us` from the playhead was not
+    /// asked for.
+    pub fn lacks(&self, horizon_us: u64, wanted: impl Fn(TrackKind) -> bool) -> bool {
         self.ahead(Some(horizon_us))
-            .any(|index| !self.row[index].asked)
+            .any(|index| self.row[index].is_due(&wanted))
     }
 
-    /// Whether all chunks were asked for.
-    pub fn is_done(&self) -> bool {
-        self.row.iter().all(|slot| slot.asked)
+    /// Whether all chunks of the `wanted` tracks were asked for.
+    pub fn is_done(&self, wanted: impl Fn(TrackKind) -> bool) -> bool {
+        !self.row.iter().any(|slot| slot.is_due(&wanted))
     }
 
     /// From the first chunk that is shown with the one at the playhead, to the horizon.
@@ -124,8 +138,12 @@ mod tests {
         Lookahead::new(pictures.chain(sound))
     }
 
+    fn any(_: TrackKind) -> bool {
+        true
+    }
+
     fn all(lookahead: &mut Lookahead, horizon_us: Option<u64>) -> Vec<Place> {
-        std::iter::from_fn(|| lookahead.next(horizon_us)).collect()
+        std::iter::from_fn(|| lookahead.next(horizon_us, any)).collect()
     }
 
     #[test]
@@ -142,7 +160,7 @@ mod tests {
             audio(2),
         ];
         assert_eq!(all(&mut row, None), expected);
-        assert!(row.is_done() && row.next(None).is_none());
+        assert!(row.is_done(any) && row.next(None, any).is_none());
     }
 
     #[test]
@@ -152,13 +170,13 @@ mod tests {
         assert_eq!(all(&mut row, Some(3 * SECOND)), expected);
         row.seek(video(1));
         assert_eq!(all(&mut row, Some(3 * SECOND)), [video(2), audio(1)]);
-        assert!(!row.is_done());
+        assert!(!row.is_done(any));
     }
 
     #[test]
     fn a_seek_goes_on_from_there_and_then_from_the_start() {
         let mut row = row();
-        assert_eq!(row.next(None), Some(video(0)));
+        assert_eq!(row.next(None, any), Some(video(0)));
         row.seek(video(3));
         let expected = [
             video(3),
@@ -177,7 +195,7 @@ mod tests {
         let mut row = row();
         all(&mut row, None);
         row.forget(video(2));
-        assert!(!row.is_done());
+        assert!(!row.is_done(any));
         assert_eq!(all(&mut row, None), [video(2)]);
         assert_eq!(all(&mut Lookahead::new([]), None), []);
     }
@@ -200,8 +218,25 @@ mod tests {
             row.is_ahead(video(2), 0),
             "no such chunk: it stays where it is"
         );
-        assert!(row.lacks(0));
+        assert!(row.lacks(0, any));
         all(&mut row, Some(SECOND));
-        assert!(!row.lacks(SECOND) && row.lacks(9 * SECOND));
+        assert!(!row.lacks(SECOND, any) && row.lacks(9 * SECOND, any));
+    }
+
+    #[test]
+    fn only_tracks_that_are_wanted_are_asked_for() {
+        let rung = |index| (TrackKind::Rung(360), index);
+        let starts = |index: usize| index as u64 * 2 * SECOND;
+        let both = (0..3).flat_map(|at| [(video(at), starts(at)), (rung(at), starts(at))]);
+        let mut row = Lookahead::new(both);
+        let small = |kind| kind == TrackKind::Rung(360);
+        row.seek(rung(1));
+        assert!(row.lacks(0, small));
+        assert_eq!(row.next(Some(0), small), Some(rung(1)));
+        assert_eq!(row.next(Some(SECOND), small), None);
+        assert!(!row.lacks(SECOND, small) && row.lacks(2 * SECOND, any));
+        assert_eq!(row.next(None, small), Some(rung(2)));
+        assert_eq!(row.next(None, small), Some(rung(0)));
+        assert!(row.is_done(small) && !row.is_done(any));
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use crate::cmaf::{CmafError, Track, codec_string};
 use crate::delivery::Plan;
-use crate::partition::PlacedChunk;
+use crate::partition::{PlacedChunk, TrackKind};
 use crate::playlist::{
     Duration, Kind, MediaPlaylist, MultivariantPlaylist, QuotedString, Rendition, Segment, Start,
     TagError, Uri, Variant, target_duration,
@@ -20,25 +20,6 @@ pub const FROM_THE_START: Start = Start {
     offset_ms: 0,
     precise: true,
 };
-
-/// Which of a video's two tracks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TrackKind {
-    /// Pictures.
-    Video,
-    /// Sound.
-    Audio,
-}
-
-impl TrackKind {
-    /// The word for it in URLs and reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Video => "video",
-            Self::Audio => "audio",
-        }
-    }
-}
 
 /// What both media playlists of a video say, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,35 +100,55 @@ pub fn vod(
     Ok(playlist)
 }
 
-/// The playlist of both tracks, at these addresses.
+/// The playlist of these tracks, each as it is described and at its address. The video
+/// itself comes before the rungs of its ladder: players begin with the first.
 pub fn multivariant(
     plan: &Plan,
-    video: &Track,
-    video_uri: Uri,
-    audio: Option<(&Track, Uri)>,
+    tracks: impl IntoIterator<Item = (TrackKind, Track, Uri)>,
 ) -> Result<MultivariantPlaylist, PlaylistError> {
-    let profile = &plan.timeline.video;
-    let mut codecs = codec_string(video)?;
-    let mut bandwidth = u64::from(profile.peak_bits_per_second());
-    let mut renditions = Vec::new();
-    if let (Some((track, uri)), Some(sound)) = (audio, &plan.timeline.audio) {
-        codecs = format!("{codecs},{}", codec_string(track)?);
-        bandwidth += u64::from(sound.bitrate);
-        renditions.push(Rendition {
+    let mut audio = None;
+    let mut pictures = Vec::new();
+    for (kind, track, uri) in tracks {
+        let codecs = codec_string(&track)?;
+        match kind {
+            TrackKind::Audio => audio = Some((codecs, uri)),
+            TrackKind::Video | TrackKind::Rung(_) => pictures.push((kind, codecs, uri)),
+        }
+    }
+    let sound = audio.zip(plan.timeline.audio.as_ref());
+    let renditions = match &sound {
+        Some(((_, uri), profile)) => vec![Rendition {
             group_id: QuotedString::new(AUDIO_GROUP)?,
             name: QuotedString::new("Sound")?,
             language: None,
             default: true,
             autoselect: true,
-            channels: Some(sound.channels),
-            uri,
-        });
-    }
+            channels: Some(profile.channels),
+            uri: uri.clone(),
+        }],
+        None => Vec::new(),
+    };
     let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
-    let audio_group = if renditions.is_empty() {
-        None
-    } else {
-        Some(QuotedString::new(AUDIO_GROUP)?)
+    let variant = |(kind, codecs, uri): (TrackKind, String, Uri)| {
+        let profile = plan.video_profile(kind);
+        let peak = u64::from(profile.peak_bits_per_second());
+        let (codecs, bandwidth, audio_group) = match &sound {
+            Some(((sound_codecs, _), sound)) => (
+                format!("{codecs},{sound_codecs}"),
+                peak + u64::from(sound.bitrate),
+                Some(QuotedString::new(AUDIO_GROUP)?),
+            ),
+            None => (codecs, peak, None),
+        };
+        Ok::<_, PlaylistError>(Variant {
+            uri,
+            bandwidth,
+            average_bandwidth: None,
+            codecs: QuotedString::new(codecs)?,
+            resolution: Some((side(profile.width), side(profile.height))),
+            frame_rate: Some(profile.rate),
+            audio_group,
+        })
     };
     Ok(MultivariantPlaylist {
         independent_segments: true,
@@ -156,15 +157,10 @@ pub fn multivariant(
         // playlists say where to begin.
         start: None,
         audio: renditions,
-        variants: vec![Variant {
-            uri: video_uri,
-            bandwidth,
-            average_bandwidth: None,
-            codecs: QuotedString::new(codecs)?,
-            resolution: Some((side(profile.width), side(profile.height))),
-            frame_rate: Some(profile.rate),
-            audio_group,
-        }],
+        variants: pictures
+            .into_iter()
+            .map(variant)
+            .collect::<Result<_, _>>()?,
     })
 }
 

@@ -11,7 +11,6 @@ use crate::cache::Access;
 use crate::chunk::ChunkKey;
 use crate::delivery::{Delivery, DeliveryError, FileError, Wanted};
 use crate::publish::lookahead::Place;
-use crate::publish::playlists::TrackKind;
 use crate::publish::state::RenderMode;
 use crate::publish::video::{NewVideo, Video};
 use crate::render::Priority;
@@ -116,16 +115,9 @@ impl Publisher {
         let mode = new.mode;
         // The first picture does not wait for the init segment, which may have
         // to be learnt from an encoder.
-        let (init, opening) = tokio::join!(
-            delivery.video_init(&new.plan.timeline.video),
-            self.opening(&new)
-        );
-        let audio = new.plan.timeline.audio.as_ref();
-        let audio = audio
-            .map(|profile| delivery.audio_init(profile))
-            .transpose()?;
+        let (inits, opening) = tokio::join!(delivery.inits(&new.plan), self.opening(&new));
         let stopping = self.shared.stopping.child_token();
-        let video = Video::new(new, init?, audio, opening?, delivery.clone(), stopping);
+        let video = Video::new(new, inits?, opening?, delivery.clone(), stopping);
         let video = Arc::new(video);
         self.remember(&video)?;
         if wanted == RenderMode::Ahead
@@ -263,11 +255,10 @@ impl State {
 }
 
 fn wanted(video: &Video) -> impl Iterator<Item = (Place, &Wanted)> {
-    let of = |kind| {
+    video.kinds().flat_map(|kind| {
         let wanted = video.wanted(kind).iter().enumerate();
         wanted.map(move |(index, wanted)| ((kind, index), wanted))
-    };
-    of(TrackKind::Video).chain(of(TrackKind::Audio))
+    })
 }
 
 fn chunk_count(video: &Video) -> usize {

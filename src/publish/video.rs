@@ -13,10 +13,10 @@ use crate::cache::{Access, Outcome, Presence};
 use crate::delivery::{
     Delivery, DeliveryError, FileError, FileOrder, Init, Making, Plan, Recipe, Wanted,
 };
-use crate::partition::PlacedChunk;
+use crate::partition::{PlacedChunk, TrackKind};
 use crate::publish::driver::{Driver, WATCHED_FOR, Watch};
 use crate::publish::lookahead::Place;
-use crate::publish::playlists::{Targets, TrackKind, video_clock};
+use crate::publish::playlists::Targets;
 use crate::publish::state::{ChunkState, RenderMode, VideoStatus};
 use crate::render::Urgency;
 
@@ -52,7 +52,7 @@ pub struct Video {
     pub targets: Targets,
     /// When its chunks are rendered.
     pub mode: RenderMode,
-    tracks: [Track; 2],
+    tracks: Vec<(TrackKind, Track)>,
     delivery: Delivery,
     received: Instant,
     /// The first picture, asked for before the video was there.
@@ -73,15 +73,15 @@ pub struct Video {
     updated: Mutex<SystemTime>,
 }
 
-/// One of the video's tracks.
+/// One of its tracks.
 struct Track {
-    init: Option<Init>,
+    init: Init,
     wanted: Vec<Wanted>,
     states: Mutex<Vec<ChunkState>>,
 }
 
 impl Track {
-    fn new(chunks: &[PlacedChunk], init: Option<Init>) -> Self {
+    fn new(chunks: &[PlacedChunk], init: Init) -> Self {
         Self {
             init,
             wanted: chunks.iter().map(Wanted::of).collect(),
@@ -99,8 +99,7 @@ impl Video {
     /// picture's chunk, if it was asked for already.
     pub fn new(
         new: NewVideo,
-        video: Init,
-        audio: Option<Init>,
+        inits: Vec<(TrackKind, Init)>,
         opening: Option<Access>,
         delivery: Delivery,
         stopping: CancellationToken,
@@ -119,10 +118,10 @@ impl Video {
             edit,
             created: SystemTime::now(),
             targets: Targets::of(&plan),
-            tracks: [
-                Track::new(&plan.partition.video, Some(video)),
-                Track::new(&plan.partition.audio, audio),
-            ],
+            tracks: inits
+                .into_iter()
+                .map(|(kind, init)| (kind, Track::new(plan.chunks(kind), init)))
+                .collect(),
             plan: Arc::new(plan),
             mode,
             delivery,
@@ -141,25 +140,48 @@ impl Video {
 
     /// The chunks of a track, at their places.
     pub fn chunks(&self, kind: TrackKind) -> &[PlacedChunk] {
-        match kind {
-            TrackKind::Video => &self.plan.partition.video,
-            TrackKind::Audio => &self.plan.partition.audio,
-        }
+        self.plan.chunks(kind)
     }
 
     /// The chunks of a track, as they are asked for.
     pub fn wanted(&self, kind: TrackKind) -> &[Wanted] {
-        &self.track(kind).wanted
+        self.track(kind).map_or(&[], |track| &track.wanted)
     }
 
     /// The init segment of a track; `None` if the video has no such track.
     pub fn init(&self, kind: TrackKind) -> Option<&Init> {
-        self.track(kind).init.as_ref()
+        self.track(kind).map(|track| &track.init)
     }
 
     /// How far each chunk of a track is.
     pub fn states(&self, kind: TrackKind) -> Vec<ChunkState> {
-        self.track(kind).states().clone()
+        self.track(kind)
+            .map(|track| track.states().clone())
+            .unwrap_or_default()
+    }
+
+    /// The tracks that there are.
+    pub fn kinds(&self) -> impl Iterator<Item = TrackKind> {
+        self.tracks.iter().map(|(kind, _)| *kind)
+    }
+
+    /// What the video itself is made of, whatever other sizes there are.
+    fn own_tracks(&self) -> impl Iterator<Item = (TrackKind, &Track)> {
+        let tracks = self.tracks.iter().filter(|(kind, _)| !kind.is_rung());
+        tracks.map(|(kind, track)| (*kind, track))
+    }
+
+    /// How many chunks of a track are there in any of its sizes, from the start without
+    /// a gap.
+    pub fn reached(&self, kind: TrackKind) -> usize {
+        let like = |other: TrackKind| other == kind || (kind.is_pictures() && other.is_pictures());
+        let tracks = self.tracks.iter().filter(|(other, _)| like(*other));
+        let reached = tracks.map(|(_, track)| {
+            let states = track.states();
+            let there = |state: &&ChunkState| matches!(state, ChunkState::Ready { .. });
+            states.iter().take_while(there).count()
+        });
+        reached.max().unwrap_or_default()
     }
 
     /// How the video is doing.
@@ -232,8 +254,8 @@ impl Video {
             VideoStatus::OnDemand
         };
         let mut status = VideoStatus::Done;
-        for kind in [TrackKind::Video, TrackKind::Audio] {
-            for state in self.track(kind).states().iter() {
+        for (_, track) in self.own_tracks() {
+            for state in track.states().iter() {
                 match state {
                     ChunkState::Failed(_) => return VideoStatus::Failed,
                     ChunkState::Pending | ChunkState::Rendering(_) => status = missing,
@@ -259,8 +281,8 @@ impl Video {
         if self.is_driven() {
             return Ok(());
         }
-        for kind in [TrackKind::Video, TrackKind::Audio] {
-            for (index, wanted) in self.wanted(kind).iter().enumerate() {
+        for (kind, track) in self.own_tracks() {
+            for (index, wanted) in track.wanted.iter().enumerate() {
                 if self.is_known((kind, index)) {
                     continue;
                 }
@@ -270,7 +292,7 @@ impl Video {
                     Presence::Absent => ChunkState::Pending,
                 };
                 // It may have been started meanwhile: then it knows better.
-                let mut states = self.track(kind).states();
+                let mut states = track.states();
                 if self.is_driven() {
                     return Ok(());
                 }
@@ -282,17 +304,22 @@ impl Video {
 
     /// Whether the chunk's state is known for good.
     fn is_known(&self, (kind, index): Place) -> bool {
-        let states = self.track(kind).states();
-        matches!(
-            states[index],
-            ChunkState::Ready { .. } | ChunkState::Failed(_)
-        )
+        self.state_of((kind, index), |state| {
+            matches!(state, ChunkState::Ready { .. } | ChunkState::Failed(_))
+        })
     }
 
     /// Whether parts of the chunk are there, or it is known that none will be.
     pub(super) fn has_begun(&self, (kind, index): Place) -> bool {
-        let states = self.track(kind).states();
-        matches!(states[index], ChunkState::Failed(_)) || !states[index].parts().is_empty()
+        self.state_of((kind, index), |state| {
+            matches!(state, ChunkState::Failed(_)) || !state.parts().is_empty()
+        })
+    }
+
+    /// Whether `is` holds of the chunk; it does not where there is no such chunk.
+    fn state_of(&self, (kind, index): Place, is: impl Fn(&ChunkState) -> bool) -> bool {
+        let track = self.track(kind);
+        track.is_some_and(|track| track.states().get(index).is_some_and(is))
     }
 
     /// From being asked for to the first part of the first picture.
@@ -312,17 +339,12 @@ impl Video {
                 return Some(reason.to_string());
             }
         }
-        [TrackKind::Video, TrackKind::Audio]
-            .into_iter()
-            .find_map(|kind| {
-                self.track(kind)
-                    .states()
-                    .iter()
-                    .find_map(|state| match state {
-                        ChunkState::Failed(reason) => Some(reason.clone()),
-                        _ => None,
-                    })
-            })
+        let reason = |state: &ChunkState| match state {
+            ChunkState::Failed(reason) => Some(reason.clone()),
+            _ => None,
+        };
+        self.own_tracks()
+            .find_map(|(_, track)| track.states().iter().find_map(reason))
     }
 
     /// Tells of every change of a chunk's state.
@@ -361,16 +383,23 @@ impl Video {
         }
         let mut watch = self.watch();
         watch.until = Some(Instant::now() + WATCHED_FOR);
-        watch.playhead = place.or(watch.playhead);
-        let driven = watch.driven;
+        if let Some(place) = place {
+            watch.asked(place);
+        }
+        let (driven, tracks) = (watch.driven, watch.tracks());
         // Never held while the states are looked at, which are locked before it elsewhere.
         drop(watch);
         self.nudge.notify_one();
         if driven || self.stopping.is_cancelled() {
             return;
         }
-        if self.missing().is_empty() {
+        let missing = self.missing();
+        if missing.is_empty() {
             return self.settled.store(true, Ordering::Relaxed);
+        }
+        let is_wanted = |place: &Place| tracks.want(place.0, self.mode);
+        if !missing.iter().any(|(place, _)| is_wanted(place)) {
+            return;
         }
         if !std::mem::replace(&mut self.watch().driven, true) {
             Driver::spawn(Arc::clone(self));
@@ -381,18 +410,15 @@ impl Video {
     /// starts in microseconds.
     pub(super) fn missing(&self) -> Vec<(Place, u64)> {
         let of = |kind: TrackKind| {
-            let clock = match (kind, &self.plan.timeline.audio) {
-                (TrackKind::Audio, Some(audio)) => audio.sample_rate,
-                _ => video_clock(&self.plan.timeline.video),
-            };
+            let clock = self.plan.clock(kind);
             let start = move |(index, chunk): (usize, &PlacedChunk)| {
                 let start = u128::from(chunk.decode_time) * 1_000_000 / u128::from(clock.get());
                 ((kind, index), u64::try_from(start).unwrap_or(u64::MAX))
             };
             self.chunks(kind).iter().enumerate().map(start)
         };
-        of(TrackKind::Video)
-            .chain(of(TrackKind::Audio))
+        self.kinds()
+            .flat_map(of)
             .filter(|(place, _)| !self.is_known(*place))
             .collect()
     }
@@ -422,14 +448,14 @@ impl Video {
         let access = match opening {
             Some(access) => access,
             None => {
-                let wanted = &self.track(kind).wanted[index];
+                let wanted = &self.wanted(kind)[index];
                 self.delivery.chunk(wanted, urgency).await?
             }
         };
         let mut parts = Vec::new();
         while let Some(part) = access.fragment.part(parts.len()).await? {
             parts.push(part.meta);
-            if place == (TrackKind::Video, 0) && parts.len() == 1 {
+            if kind.is_pictures() && index == 0 && parts.len() == 1 {
                 lock(&self.first_part).get_or_insert_with(|| self.received.elapsed());
             }
             if access.fragment.complete().is_none() {
@@ -444,13 +470,17 @@ impl Video {
     /// These parts are there. A chunk that is asked for a second time has named
     /// them already, and more of them perhaps: that stays true.
     fn set_parts(&self, place: Place, parts: &[crate::chunk::PartMeta]) {
-        if self.track(place.0).states()[place.1].parts().len() < parts.len() {
+        if self.state_of(place, |state| state.parts().len() < parts.len()) {
             self.set(place, ChunkState::Rendering(parts.to_vec()));
         }
     }
 
     pub(super) fn set(&self, (kind, index): Place, state: ChunkState) {
-        self.track(kind).states()[index] = state;
+        if let Some(track) = self.track(kind)
+            && let Some(known) = track.states().get_mut(index)
+        {
+            *known = state;
+        }
         self.changed();
     }
 
@@ -463,11 +493,10 @@ impl Video {
         lock(&self.watch)
     }
 
-    const fn track(&self, kind: TrackKind) -> &Track {
-        match kind {
-            TrackKind::Video => &self.tracks[0],
-            TrackKind::Audio => &self.tracks[1],
-        }
+    fn track(&self, kind: TrackKind) -> Option<&Track> {
+        let mut tracks = self.tracks.iter();
+        let found = tracks.find(|(known, _)| *known == kind);
+        found.map(|(_, track)| track)
     }
 }
 

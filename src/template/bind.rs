@@ -181,7 +181,7 @@ pub fn bind(
         placer.soundtrack(soundtrack, end)?;
     }
     let mut timeline = placer.timeline;
-    weigh::check(&timeline)?;
+    weigh::check(&timeline, 1 + edit.output.ladder.len())?;
     if *mute {
         timeline.voices.clear();
     }

@@ -1,6 +1,9 @@
 //! The `output` of an Edit: what is made of the timeline, and of which part of it.
 
+mod ladder;
 mod size;
+
+pub use ladder::MAX_RUNGS;
 
 use crate::profile::{Quality, VideoProfile};
 use crate::template::bind::MAX_DURATION;
@@ -31,6 +34,8 @@ pub struct Output {
     pub canvas: (u32, u32),
     /// The pictures as they are encoded: those of [`canvas`](Self::canvas), scaled.
     pub video: VideoProfile,
+    /// The same in smaller sizes, the largest first: streams offer them too.
+    pub ladder: Vec<VideoProfile>,
     /// Whether a GIF begins again when it is over.
     pub repeat: bool,
     /// Whether there is no sound.
@@ -137,15 +142,17 @@ pub(super) fn read(cursor: &Cursor, warnings: &mut Vec<Warning>) -> Result<Outpu
         Some(_) => output.flag("repeat")?,
         None => true,
     };
+    let video = VideoProfile {
+        width,
+        height,
+        rate,
+        quality,
+    };
     let read = Output {
         format,
         canvas,
-        video: VideoProfile {
-            width,
-            height,
-            rate,
-            quality,
-        },
+        ladder: ladder::read(&output, canvas, &video, warnings)?,
+        video,
         repeat,
         mute: output.flag("mute")?,
         range: output

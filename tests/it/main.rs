@@ -26,6 +26,7 @@ mod faults;
 mod fetching;
 mod fuzz;
 mod hostile;
+mod ladder;
 mod layers;
 mod openapi;
 mod origin;

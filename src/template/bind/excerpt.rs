@@ -77,6 +77,7 @@ mod tests {
                 rate: FrameRate::new(num, den).expect("supported"),
                 quality: Quality::Medium,
             },
+            ladder: Vec::new(),
             repeat: true,
             mute: false,
             range: Some(Range {

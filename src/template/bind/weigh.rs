@@ -15,13 +15,14 @@ const LAYER_BYTES: u64 = 512;
 /// How long a chunk is here: long ones weigh less, short ones are few.
 const CHUNK: Time = Time::from_seconds(1);
 
-/// Checks that `timeline` is not too much.
-pub(super) fn check(timeline: &Timeline) -> Result<(), EditError> {
+/// Checks that `timeline`, in this many sizes, is not too much.
+pub(super) fn check(timeline: &Timeline, sizes: usize) -> Result<(), EditError> {
     let weight = timeline
         .layers
         .iter()
         .map(|clip| weight(clip, timeline))
-        .fold(0, u64::saturating_add);
+        .fold(0, u64::saturating_add)
+        .saturating_mul(sizes as u64);
     if weight <= MAX_PLAN_BYTES {
         return Ok(());
     }

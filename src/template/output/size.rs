@@ -7,7 +7,7 @@ use crate::template::error::{EditError, Warning};
 use crate::time::FrameRate;
 
 /// Longer and shorter side and frame rate of each named resolution.
-const RESOLUTIONS: [(&str, Resolution); 6] = [
+pub(super) const RESOLUTIONS: [(&str, Resolution); 6] = [
     ("preview", Resolution::new(512, 288, 15)),
     ("mobile", Resolution::new(640, 360, 25)),
     ("sd", Resolution::new(1024, 576, 25)),
@@ -45,9 +45,9 @@ const DEFAULT_RATE: u32 = 25;
 
 /// What a name of a resolution stands for.
 #[derive(Clone, Copy)]
-struct Resolution {
+pub(super) struct Resolution {
     long: u32,
-    short: u32,
+    pub(super) short: u32,
     rate: u32,
 }
 
@@ -70,7 +70,11 @@ impl Resolution {
 
 /// A frame like `canvas` whose shorter side is `short`, the other one rounded to an
 /// even number; an error about `cursor` where that is too large to be encoded.
-fn like(cursor: &Cursor, canvas: (u32, u32), short: u32) -> Result<(u32, u32), EditError> {
+pub(super) fn like(
+    cursor: &Cursor,
+    canvas: (u32, u32),
+    short: u32,
+) -> Result<(u32, u32), EditError> {
     let shorter = u64::from(canvas.0.min(canvas.1)).max(1);
     let side = |pixels: u32| {
         let halves = (u64::from(pixels) * u64::from(short) + shorter) / (2 * shorter);
