@@ -183,6 +183,8 @@ pub(super) fn read(
     generated::refuse_kind(&kind)?;
     if matches!(kind.value.as_str(), Some("video" | "image" | "audio")) {
         generated::refuse_prompt(&object)?;
+        // Everything is decoded here, whatever it is.
+        object.ignore(&["transcode"]);
     }
     let asset = match kind.value.as_str() {
         Some("video") => Asset::Video(VideoAsset {

@@ -32,7 +32,7 @@ pub const MAX_ELLIPSIS_CHARS: usize = 100;
 /// The family of a text that names none.
 pub const DEFAULT_FAMILY: &str = "Open Sans";
 /// The size of a text that names none, in pixels.
-pub const DEFAULT_SIZE: f64 = 48.0;
+pub const DEFAULT_SIZE: f64 = 24.0;
 /// The line height of a text that names none, as a multiple of the size.
 pub const DEFAULT_LINE_HEIGHT: f64 = 1.2;
 
@@ -86,7 +86,7 @@ pub struct RichText {
 pub struct Font {
     /// Family name, full name or file name without its ending; `Open Sans` by default.
     pub family: String,
-    /// Pixels; 48 by default.
+    /// Pixels; 24 by default.
     pub size: f64,
     /// 1 to 1000; 400 by default.
     pub weight: u16,

@@ -415,7 +415,7 @@ mod tests {
         assert_eq!(text.font.family, "Open Sans");
         assert_eq!(
             (text.font.size, text.font.weight, text.line_height),
-            (48.0, 400, 1.2)
+            (24.0, 400, 1.2)
         );
         assert_eq!(
             (text.horizontal, text.vertical),
