@@ -22,6 +22,7 @@ use crate::template::markup::Markup;
 use crate::template::merge::{Data, Merged, merge};
 use crate::template::output::Output;
 use crate::template::richtext::RichText;
+use crate::template::variant;
 use crate::timeline::Timeline;
 
 /// The most font sets of templates that are kept loaded.
@@ -129,7 +130,7 @@ impl Planner {
 
     /// The plan of the video that `edit` and `data` make.
     pub fn plan(&self, edit: Value, data: &Data, wish: &PartitionWish) -> Result<Plan, PlanError> {
-        let merged = merge(edit, data)?;
+        let merged = merge(variant::choose_own(edit)?, data)?;
         let mut warnings = merged.warnings.clone();
         let plan = self.plan_merged(&merged, wish, &mut warnings);
         let plan = plan.map_err(|error| match error {

@@ -11,7 +11,23 @@ const MAX_VARIANTS: usize = 100;
 /// What a variant may change.
 const PARTS: [&str; 2] = ["output", "timeline"];
 
-/// The template as its variant `name` has it: `output` and `timeline` of
+/// The template as the variant has it that it names itself, in `/loomcast/variant`: for
+/// those who can say so in their Edit alone. Unchanged where it names none.
+pub fn choose_own(document: Value) -> Result<Value, EditError> {
+    let Some(named) = document.pointer("/loomcast/variant") else {
+        return Ok(document);
+    };
+    match named.as_str().map(str::to_owned) {
+        Some(name) => choose(document, &name),
+        None => Err(Cursor {
+            value: named,
+            pointer: Pointer::from("/loomcast/variant"),
+        }
+        .error("the name of a variant")),
+    }
+}
+
+/// The template as its variant `name` has it, whatever it names itself: `output` and `timeline` of
 /// `/loomcast/variants/NAME`, merged into the template's own as JSON merge patches
 /// (RFC 7386). An error where there is no such variant.
 pub fn choose(mut document: Value, name: &str) -> Result<Value, EditError> {
@@ -51,6 +67,10 @@ pub fn choose(mut document: Value, name: &str) -> Result<Value, EditError> {
     };
     for (part, change) in patch {
         apply(document.entry(part).or_insert(Value::Null), change);
+    }
+    // It is chosen.
+    if let Some(own) = document.get_mut("loomcast").and_then(Value::as_object_mut) {
+        own.shift_remove("variant");
     }
     Ok(Value::Object(std::mem::take(document)))
 }
@@ -145,5 +165,35 @@ mod tests {
         }
         let error = choose(json!({}), "square").expect_err("none").to_string();
         assert!(error.contains("the template has none"), "{error}");
+    }
+
+    #[test]
+    fn a_template_may_choose_a_variant_itself_and_a_request_comes_first() {
+        let template = json!({
+            "output": {"aspectRatio": "16:9"},
+            "loomcast": {"variant": "tall", "variants": {
+                "tall": {"output": {"aspectRatio": "9:16"}},
+                "square": {"output": {"aspectRatio": "1:1"}},
+            }},
+        });
+        let ratio = |document: &Value| document["output"]["aspectRatio"].clone();
+        let own = choose_own(template.clone()).expect("there");
+        assert_eq!(ratio(&own), "9:16");
+        let square = choose(template.clone(), "square").expect("there");
+        let square = choose_own(square).expect("nothing more to choose");
+        assert_eq!(ratio(&square), "1:1");
+        assert_eq!(
+            choose_own(json!({"a": 1})).expect("as it is"),
+            json!({"a": 1})
+        );
+        for (variant, part) in [
+            (json!("round"), "one of tall, square"),
+            (json!(3), "/loomcast/variant: 3 is not allowed"),
+        ] {
+            let mut template = template.clone();
+            template["loomcast"]["variant"] = variant;
+            let error = choose_own(template).expect_err(part).to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }
