@@ -9,14 +9,14 @@
  *   render_ms:number|null, layers:string[]}} Chunk
  * @typedef {{self:string, live:string, index:string, mp4:string}} Urls
  * @typedef {{code?:string, message:string, field?:string, value?:unknown, allowed?:unknown}} Problem
- * @typedef {{id:string, template:string|null, status:"rendering"|"done"|"failed", progress:number, duration_s:number,
+ * @typedef {{id:string, template:string|null, status:"on_demand"|"rendering"|"saving"|"done"|"failed", progress:number, duration_s:number,
  *   frames:number, width:number, height:number, fps:string, urls:Urls, chunks_total:number, chunks_hit:number,
  *   chunks_rendered:number, first_part_ms:number|null, warnings:string[], error:Problem|string|null,
  *   chunks?:Chunk[]}} VideoStatus
  * @typedef {{find:string, label:string, default:string}} Field
  * @typedef {{id:string, title:string, description:string, width:number, height:number, fps:string, duration_s:number,
- *   fields:Field[]}} Template
- * @typedef {{template:string, data:Record<string,string>, scheme?:string, chunk_max_ms?:number}} VideoRequest
+ *   fields:Field[], variants:string[]}} Template
+ * @typedef {{template:string, data:Record<string,string>, variant?:string, scheme?:string, chunk_max_ms?:number}} VideoRequest
  * @typedef {{store:{chunks:number, bytes:number}, cache:{hits:number, misses:number, coalesced:number}}} Stats
  */
 
@@ -26,6 +26,9 @@ const REQUEST_TIMEOUT_MS = 20_000;
 const POLL_MS = 250;
 /** While the server does not answer, the pause doubles up to this. */
 const POLL_MAX_MS = 8_000;
+
+/** Whether something is still to come of a video by itself. @param {VideoStatus} video */
+export const isBusy = ({ status }) => status === "rendering" || status === "saving";
 
 /** Where the key that a server may want is kept, for as long as the tab is open. */
 const KEY = "loomcast-key";
@@ -183,7 +186,7 @@ export async function follow(id, signal, on) {
       const status = await getVideo(id, signal);
       pause = POLL_MS;
       on.onStatus(status);
-      if (status.status !== "rendering") return;
+      if (!isBusy(status)) return;
     } catch (error) {
       if (isAbort(error)) return;
       const failure = asApiError(error);

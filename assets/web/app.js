@@ -7,7 +7,7 @@
  *
  * @import {VideoRequest, VideoStatus} from "./api.js"
  */
-import { asApiError, createVideo, follow, getStats, getVideo, isAbort, keys, listTemplates, listVideos } from "./api.js";
+import { asApiError, createVideo, follow, getStats, getVideo, isAbort, isBusy, keys, listTemplates, listVideos } from "./api.js";
 import { byId, calm, millis, plural, setText, size } from "./dom.js";
 import { MergeForm } from "./form.js";
 import { History } from "./history.js";
@@ -121,7 +121,7 @@ async function reopen(id) {
  * @param {number} clickedAt
  */
 function show(status, clickedAt) {
-  if (current?.status.status === "rendering" && current.id !== status.id) listTimer ??= setTimeout(loadHistory, LIST_MS);
+  if (current && isBusy(current.status) && current.id !== status.id) listTimer ??= setTimeout(loadHistory, LIST_MS);
   current?.stop.abort();
   const stop = new AbortController();
   current = { stop, id: status.id, status, firstFrameMs: null, spoken: 0 };
@@ -133,7 +133,7 @@ function show(status, clickedAt) {
   const mode = status.status === "done" ? "vod" : "live";
   if (status.status === "failed" && status.first_part_ms === null) player.fail("This video failed before its first picture.");
   else player.load(status.urls, { mode, clickedAt, width: status.width, height: status.height });
-  if (status.status !== "rendering") return;
+  if (!isBusy(status)) return;
   follow(status.id, stop.signal, {
     onStatus: (fresh) => {
       connected();
@@ -154,7 +154,7 @@ function take(status) {
   history.update(status);
   showResult();
   speak(status);
-  if (before.status === "rendering" && status.status !== "rendering") loadStats();
+  if (isBusy(before) && !isBusy(status)) loadStats();
 }
 
 function showResult() {
@@ -208,7 +208,7 @@ async function loadHistory() {
     const videos = await listVideos();
     // The shown video is followed closely; the list's word on it may be older.
     history.show(videos.map((video) => (video.id === current?.id ? current.status : video)));
-    if (videos.some((video) => video.status === "rendering" && video.id !== current?.id)) {
+    if (videos.some((video) => isBusy(video) && video.id !== current?.id)) {
       listTimer = setTimeout(loadHistory, LIST_MS);
     }
   } catch (error) {

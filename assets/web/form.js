@@ -19,6 +19,8 @@ export class MergeForm {
     this.on = on;
     this.form = byId("form", HTMLFormElement);
     this.fields = byId("fields", HTMLElement);
+    this.variantField = byId("variant-field", HTMLElement);
+    this.variant = byId("variant", HTMLSelectElement);
     this.advanced = byId("advanced", HTMLDetailsElement);
     this.scheme = byId("scheme", HTMLSelectElement);
     this.chunkMax = byId("chunk_max_ms", HTMLInputElement);
@@ -74,6 +76,10 @@ export class MergeForm {
         input,
         el("p", { class: "error", id: `${id}-error`, hidden: true }));
     }));
+    this.variantField.hidden = template.variants.length === 0;
+    this.variant.replaceChildren(
+      el("option", { value: "" }, `as it is, ${template.width} × ${template.height}`),
+      ...template.variants.map((name) => el("option", { value: name }, name)));
     if (template.fields.length === 0) {
       this.fields.append(el("p", { class: "hint" }, "This template has no merge fields: every video of it is the same."));
     }
@@ -96,6 +102,7 @@ export class MergeForm {
     if (!this.template) return null;
     /** @type {VideoRequest} */
     const request = { template: this.template.id, data: this.data() };
+    if (this.variant.value) request.variant = this.variant.value;
     if (this.scheme.value) request.scheme = this.scheme.value;
     // The server knows the range; what is no number is shown to it as none, and it says so.
     if (this.chunkMax.value !== "") request.chunk_max_ms = this.chunkMax.valueAsNumber;
@@ -162,6 +169,7 @@ export class MergeForm {
    */
   targetOf(path) {
     const steps = (path ?? "").split("/").filter(Boolean).map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+    if (steps[0] === "variant") return this.variant;
     if (steps[0] === "scheme") return this.scheme;
     if (steps[0] === "chunk_max_ms") return this.chunkMax;
     if (steps[0] !== "data") return undefined;

@@ -7,8 +7,12 @@
  * @import {Problem, VideoStatus} from "./api.js"
  * @import {Mode} from "./player.js"
  */
+import { isBusy } from "./api.js";
 import { byId, el, frameRate, millis, setText } from "./dom.js";
 import { explain } from "./form.js";
+
+/** What is said of a video of which nothing is to come by itself. */
+const WORDS = { on_demand: "rendered as it is watched", done: "done", failed: "failed", rendering: "", saving: "" };
 
 export class Result {
   /** @param {() => void} onAgain */
@@ -33,9 +37,9 @@ export class Result {
     this.root.hidden = false;
     this.showHeadline(status, firstFrameMs);
     this.progress.value = status.status === "done" ? 1 : status.progress;
-    this.progress.hidden = status.status !== "rendering";
+    this.progress.hidden = !isBusy(status);
     this.showFacts([
-      status.status === "rendering" ? `rendering, ${Math.floor(status.progress * 100)} %` : status.status,
+      isBusy(status) ? `${status.status}, ${Math.floor(status.progress * 100)} %` : WORDS[status.status],
       `click to first frame ${firstFrameMs === null ? "–" : millis(firstFrameMs)}`,
       `server's first part ${status.first_part_ms === null ? "–" : millis(status.first_part_ms)}`,
       `${Number(status.duration_s.toFixed(2))} s`,
@@ -44,7 +48,7 @@ export class Result {
       mode === "live" ? "playing the live playlist" : "playing the VOD playlist",
     ]);
     this.showDownload(status);
-    this.again.disabled = status.status === "rendering";
+    this.again.disabled = isBusy(status);
     this.showWarnings(status.warnings);
     this.failure.hidden = status.status !== "failed";
     if (status.status === "failed") this.showFailure(status.error ?? "The server gave no reason.");

@@ -19,6 +19,7 @@ use crate::http::cache_control::{self, REVALIDATE};
 use crate::http::{ApiError, AppState};
 use crate::partition::PartitionWish;
 use crate::template::merge::{Data, fields};
+use crate::template::variant;
 
 /// The most templates in the folder.
 const MAX_TEMPLATES: usize = 1000;
@@ -106,6 +107,7 @@ impl Template {
             "fps": video.rate.to_string(),
             "duration_s": plan.timeline.duration().as_seconds(),
             "fields": fields,
+            "variants": variant::names(&edit),
         });
         Ok(Self {
             edit,

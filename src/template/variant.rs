@@ -11,6 +11,13 @@ const MAX_VARIANTS: usize = 100;
 /// What a variant may change.
 const PARTS: [&str; 2] = ["output", "timeline"];
 
+/// The names of the variants of a template.
+pub fn names(document: &Value) -> Vec<&str> {
+    let variants = document.pointer("/loomcast/variants");
+    let variants = variants.and_then(Value::as_object).into_iter().flatten();
+    variants.map(|(name, _)| name.as_str()).collect()
+}
+
 /// The template as the variant has it that it names itself, in `/loomcast/variant`: for
 /// those who can say so in their Edit alone. Unchanged where it names none.
 pub fn choose_own(document: Value) -> Result<Value, EditError> {
