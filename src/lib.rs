@@ -7,6 +7,7 @@
 //! - [`template`] → [`timeline`] ← [`partition`], [`chunk`]; [`profile`]: from
 //!   an Edit and one person's data to the chunks that their video is made of.
 //!   [`cmaf`], [`playlist`]: what players read. Pure.
+//! - [`interchange`]: Edits from and to the files of editing programs. Pure.
 //! - [`policy`]: what to keep when not all can be. Pure.
 //! - [`store`] ← [`cache`]: chunks on disk, in memory and on their way.
 //! - [`fetch`]: files of other servers.
@@ -19,6 +20,7 @@ pub mod time;
 
 pub mod chunk;
 pub mod cmaf;
+pub mod interchange;
 pub mod partition;
 pub mod playlist;
 pub mod policy;

@@ -24,6 +24,7 @@ use crate::time::Time;
 use crate::timeline::{Excerpt, FontUse, Timeline};
 use place::Placer;
 
+pub use schedule::{Span, spans};
 pub use weigh::MAX_PLAN_BYTES;
 
 /// How long a still or a text lasts whose length is `auto`.
@@ -134,7 +135,7 @@ pub fn bind(
     is_dynamic: &dyn Fn(&Pointer) -> bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<Timeline, EditError> {
-    let spans = schedule::spans(edit, assets, warnings)?;
+    let spans = spans(edit, assets, warnings)?;
     let end = spans
         .iter()
         .flatten()

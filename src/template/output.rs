@@ -4,6 +4,7 @@ mod ladder;
 mod size;
 
 pub use ladder::MAX_RUNGS;
+pub(crate) use size::RATES;
 
 use crate::profile::{Quality, VideoProfile};
 use crate::template::bind::MAX_DURATION;

@@ -20,19 +20,22 @@ const MAX_ALIAS_CHAIN: usize = 100;
 
 /// When a clip is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub struct Span {
+    /// When it begins.
     pub start: Time,
+    /// How long it lasts.
     pub length: Time,
 }
 
 impl Span {
+    /// When it ends.
     pub fn end(self) -> Time {
         self.start + self.length
     }
 }
 
 /// When each clip of each track is on.
-pub(super) fn spans(
+pub fn spans(
     edit: &Edit,
     assets: &Assets,
     warnings: &mut Vec<Warning>,

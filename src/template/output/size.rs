@@ -26,7 +26,7 @@ const ASPECT_RATIOS: [(&str, (u32, u32)); 5] = [
 ];
 
 /// The rates of the Edit format: as it writes them, and exactly.
-const RATES: [(f64, (u32, u32)); 11] = [
+pub(crate) const RATES: [(f64, (u32, u32)); 11] = [
     (12.0, (12, 1)),
     (15.0, (15, 1)),
     (23.976, (24_000, 1001)),

@@ -1,0 +1,3 @@
+//! Timelines of other programs: read into Edits, and Edits written as theirs.
+
+pub mod otio;
