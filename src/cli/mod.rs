@@ -6,6 +6,7 @@ mod deliverable;
 mod doctor;
 mod explain;
 mod inputs;
+mod otio;
 mod output;
 mod plan;
 mod progress;
@@ -34,6 +35,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Render a video for every row of a CSV file
     Batch(batch::BatchArgs),
+    /// Turn cuts of editing programs (OpenTimelineIO) into Edits, and Edits into such
+    Otio(otio::OtioArgs),
     /// Serve the API, the videos and the studio
     Serve(serve::ServeArgs),
     /// Look after the store: stats, verify, gc, export, import
@@ -61,6 +64,7 @@ pub fn run(args: Args) -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Batch(args) => batch::run(&args),
+        Command::Otio(args) => otio::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Cache(args) => cache::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -196,6 +196,18 @@ impl Planner {
         })
     }
 
+    /// What is known of the files of `edit`, without those that are not to be had.
+    pub fn known(&self, edit: &Edit, warnings: &mut Vec<Warning>) -> Assets {
+        let sources = edit.sources();
+        let fetched = fetch(&self.downloads, sources, Freshness::AsSaid, warnings);
+        let fetched = fetched.unwrap_or_default();
+        let known = edit.sources().filter_map(|source| {
+            let info = self.look_up(source, &fetched).ok()?;
+            Some((source.name().to_owned(), info))
+        });
+        known.collect()
+    }
+
     /// What is known of the file of `source`.
     fn look_up(&self, source: &Source, fetched: &Fetched) -> Result<AssetInfo, LibraryError> {
         let url = match &source.place {

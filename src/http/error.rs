@@ -39,7 +39,10 @@ pub enum ApiError {
         allowed: Option<String>,
     },
     /// The body is longer than is read.
-    TooLarge,
+    TooLarge {
+        /// The most bytes.
+        most: usize,
+    },
     /// The Edit or its data is wrong.
     Edit(EditError),
     /// Too much at once, or not yet: try again.
@@ -52,7 +55,9 @@ impl ApiError {
     /// A body that could not be read.
     pub fn body(rejection: &BytesRejection) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge {
+                most: MAX_BODY_BYTES,
+            },
             _ => Self::BadRequest {
                 field: None,
                 message: rejection.body_text(),
@@ -104,8 +109,8 @@ impl ApiError {
                 let body = json!({"message": message, "field": field, "allowed": allowed});
                 (StatusCode::BAD_REQUEST, "bad_request", body)
             }
-            Self::TooLarge => {
-                let message = format!("the body is longer than {MAX_BODY_BYTES} bytes");
+            Self::TooLarge { most } => {
+                let message = format!("the body is longer than {most} bytes");
                 (
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "too_large",

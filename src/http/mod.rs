@@ -10,6 +10,7 @@ mod files;
 mod health;
 mod keys;
 mod openapi;
+mod otio;
 mod pieces;
 mod playlists;
 mod range;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, Method};
 use axum::middleware;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::cors::{Any, CorsLayer};
@@ -14,7 +14,9 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
-use crate::http::{chunks, edit_api, files, health, openapi, playlists, studio, templates, videos};
+use crate::http::{
+    chunks, edit_api, files, health, openapi, otio, playlists, studio, templates, videos,
+};
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
@@ -88,6 +90,12 @@ pub fn router(state: AppState) -> Router {
         // Templates; the rest of them is among the routes of the Edit API, which has
         // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))
+        // Cuts of editing programs
+        .route(
+            "/v1/edits/from-otio",
+            post(otio::import).layer(DefaultBodyLimit::max(otio::MAX_FILE_BYTES)),
+        )
+        .route("/v1/edits/to-otio", post(otio::export))
         .route("/openapi.json", get(openapi::show))
         // Operation
         .route("/v1/stats", get(health::stats))

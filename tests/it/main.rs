@@ -30,6 +30,7 @@ mod ladder;
 mod layers;
 mod openapi;
 mod origin;
+mod otio;
 mod output;
 mod players;
 mod properties;

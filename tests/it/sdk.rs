@@ -21,7 +21,7 @@ use crate::support::{ffprobe, have_ffmpeg};
 /// One installs at a time: the folders are shared.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
-fn scripts() -> PathBuf {
+pub fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk")
 }
 
@@ -33,7 +33,7 @@ fn installed(name: &str) -> PathBuf {
 
 /// Runs `commands` in the folder `name`, unless what they install is there from
 /// `pins` as they are now; `None` where that is impossible.
-fn install(name: &str, pins: &[&str], commands: &[Vec<String>]) -> Option<PathBuf> {
+pub fn install(name: &str, pins: &[&str], commands: &[Vec<String>]) -> Option<PathBuf> {
     let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = installed(name);
     let wanted: String = pins
@@ -71,7 +71,7 @@ fn install(name: &str, pins: &[&str], commands: &[Vec<String>]) -> Option<PathBu
     Some(folder)
 }
 
-fn words(command: &str) -> Vec<String> {
+pub fn words(command: &str) -> Vec<String> {
     command.split(' ').map(str::to_owned).collect()
 }
 
@@ -90,7 +90,7 @@ fn python() -> Option<PathBuf> {
 }
 
 /// Runs a client to its end, which must be a good one; what it prints.
-fn run(program: &Path, arguments: &[&str], folder: &Path, input: &str) -> String {
+pub fn run(program: &Path, arguments: &[&str], folder: &Path, input: &str) -> String {
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(folder)

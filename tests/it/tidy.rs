@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 25] = [
+const LAYERS: [(&str, u8); 26] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, u8); 25] = [
     ("playlist", 1),
     ("policy", 1),
     ("cmaf", 1),
+    ("interchange", 1),
     ("catalogue", 2),
     ("cache", 2),
     ("store", 2),
@@ -36,11 +37,12 @@ const LAYERS: [(&str, u8); 25] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 13] = [
+const BESIDE: [(&str, &[&str]); 14] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
     ("chunk", &["timeline", "template", "profile"]),
+    ("interchange", &["template", "timeline"]),
     ("cache", &["store"]),
     ("render", &["raster", "media"]),
     ("publish", &["delivery"]),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::catalogue::CatalogueError;
 use crate::http::ApiError;
 use crate::http::cache_control::NO_STORE;
+use crate::http::router::MAX_BODY_BYTES;
 
 pub(super) use crate::jobs::callbacks::OWNER;
 
@@ -61,7 +62,9 @@ impl From<CatalogueError> for ApiError {
         match error {
             CatalogueError::Unknown(_) => Self::NotFound(message),
             CatalogueError::Name(_) => Self::field("/name", message, "a text"),
-            CatalogueError::TooLarge(_) => Self::TooLarge,
+            CatalogueError::TooLarge(_) => Self::TooLarge {
+                most: MAX_BODY_BYTES,
+            },
             CatalogueError::Full => Self::Unavailable(message),
             CatalogueError::Io { .. } => Self::Internal(message),
         }

@@ -49,6 +49,8 @@ pub(super) struct Maker<'a, 'w> {
     /// Whether sounds are on tracks of their own, so that footage has none.
     pub is_muted: bool,
     pub sounds: Sounds<'a>,
+    /// The addresses that were warned of.
+    pub told: HashSet<String>,
 }
 
 /// Which sounds are those of a picture, as they were when they were written.
@@ -281,8 +283,12 @@ impl Maker<'_, '_> {
         match self.targets.map(url) {
             Mapped::Src(src) => Some(src),
             Mapped::End(src) => {
-                let message = format!("{url}: not in the assets folder, where {src} is expected");
-                self.warn(pointer, message);
+                // One file may be used many times.
+                if self.told.insert(url.to_owned()) {
+                    let message =
+                        format!("{url}: not in the assets folder, where {src} is expected");
+                    self.warn(pointer, message);
+                }
                 Some(src)
             }
             Mapped::Nothing => {

@@ -5,6 +5,7 @@
 
 use super::rational::{bounded, played, takes};
 use super::schema::{Child, Content, Item, Kind, Media, Transition};
+use super::target::{Looks, looks};
 use crate::template::error::{Pointer, Warning};
 use crate::time::Time;
 
@@ -223,7 +224,11 @@ impl Flattener<'_> {
         let since = frame.own(from) - place.start;
         let trim = source - zero + played(since, item.speed);
         // Of a drawing or a still there is something at any time.
-        let has_start = matches!(media, Media::File(_) | Media::Sequence(_));
+        let has_start = match media {
+            Media::File(file) => looks(&file.url) != Looks::Picture,
+            Media::Sequence(_) => true,
+            Media::Generator(_) | Media::Missing => false,
+        };
         if trim >= Time::ZERO || !has_start {
             return (from, trim.max(Time::ZERO), speed);
         }

@@ -1,6 +1,6 @@
 //! From an OTIO file to an Edit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -91,6 +91,7 @@ pub fn import(file: &Value, how: &Import) -> Result<Imported, EditError> {
         rate,
         is_muted,
         sounds: Sounds::find(pictures, heard, rate),
+        told: HashSet::new(),
     };
     let mut soundtrack = None;
     let clips = clips(&tracks, &mut maker, &mut soundtrack);
@@ -103,11 +104,10 @@ pub fn import(file: &Value, how: &Import) -> Result<Imported, EditError> {
     }
     if clips.is_empty() {
         let pointer = document.stack.pointer.clone();
-        return Err(EditError::new(
-            pointer,
-            "a timeline of which nothing is shown",
-            "a clip whose media is known",
-        ));
+        let first = warnings.first().map(|warning| format!(" ({warning})"));
+        let allowed = format!("a clip whose media is known{}", first.unwrap_or_default());
+        let found = "a timeline of which nothing is shown";
+        return Err(EditError::new(pointer, found, allowed));
     }
     let edit = assemble(&document, clips, soundtrack, fps, how);
     check(&edit)?;

@@ -23,6 +23,7 @@ mod read;
 mod schema;
 mod sequence;
 mod target;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod tests;
 pub use export::{Exported, export};
 pub use import::{Import, Imported, import};
 pub use rational::rate_named;
+pub use text::parse;
 
 /// The largest file, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
