@@ -262,7 +262,7 @@ impl Maker<'_, '_> {
             }
         };
         let mut made = Vec::with_capacity(stills.len());
-        for still in stills {
+        for still in stills.into_iter().filter(|still| still.length >= SHORTEST) {
             // Of one that is no file of an Edit, none is.
             let Some(src) = self.src(&sequence.pointer, &still.url) else {
                 return Vec::new();
