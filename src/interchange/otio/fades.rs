@@ -152,7 +152,7 @@ pub(super) fn strip(clip: &mut Value, enter: bool, leave: bool) {
     };
     if sound {
         if let Some(asset) = members.get_mut("asset").and_then(Value::as_object_mut) {
-            let named = asset.get("effect").and_then(|name| sound_named(name));
+            let named = asset.get("effect").and_then(sound_named);
             if let Some((first, last)) = named {
                 let left = match (first.filter(|_| !enter), last.filter(|_| !leave)) {
                     (None, None) => "none",

@@ -96,7 +96,8 @@ impl Reader<'_> {
                     }
                     Content::Track(..) => vec![item],
                     Content::Clip(_) | Content::Gap => {
-                        let content = Content::Track(Kind::Video, vec![Child::Item(item)]);
+                        let content =
+                            Content::Track(Kind::Video, vec![Child::Item(Box::new(item))]);
                         vec![plain(pointer.clone(), length, content)]
                     }
                 };
@@ -262,7 +263,10 @@ impl Reader<'_> {
                     self.count(&cursor)?;
                     items.push(Child::Transition(transition(&cursor, &child)?));
                 } else {
-                    items.extend(self.item(&cursor, depth + 1)?.map(Child::Item));
+                    items.extend(
+                        self.item(&cursor, depth + 1)?
+                            .map(|item| Child::Item(Box::new(item))),
+                    );
                 }
             }
         }

@@ -50,7 +50,7 @@ pub(super) enum Content {
 
 /// What stands on a track.
 pub(super) enum Child {
-    Item(Item),
+    Item(Box<Item>),
     Transition(Transition),
 }
 
