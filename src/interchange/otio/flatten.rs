@@ -9,6 +9,9 @@ use super::target::{Looks, looks};
 use crate::template::error::{Pointer, Warning};
 use crate::time::Time;
 
+/// Below this what is nested stands still.
+const MIN_NESTED_SPEED: f64 = 0.001;
+
 /// A clip in its place.
 #[derive(Clone)]
 pub(super) struct Leaf<'a> {
@@ -170,11 +173,9 @@ impl Flattener<'_> {
             Content::Clip(media) => media,
             Content::Track(..) | Content::Stack(_) => {
                 let own = item.source.map_or(Time::ZERO, |span| span.start);
-                let speed = frame.speed * item.speed;
-                if !(0.001..=1000.0).contains(&speed) {
-                    let message = "several clips that stand still, or nearly, cannot be had: they are left out";
-                    self.warn(&item.pointer, message);
-                    return layers;
+                let speed = (frame.speed * item.speed).min(1000.0);
+                if speed < MIN_NESTED_SPEED {
+                    return self.held(frame, item, own, bounds, &fades);
                 }
                 let inner = Frame {
                     own,
@@ -204,6 +205,33 @@ impl Flattener<'_> {
             Kind::Audio => layers.audio.push(vec![leaf]),
             Kind::Video if !frame.sound_only => layers.video.push(vec![leaf]),
             Kind::Video => {}
+        }
+        layers
+    }
+
+    /// What is on in `item` at its own time `own`, held; it has no sound.
+    fn held<'a>(
+        &mut self,
+        frame: &Frame,
+        item: &'a Item,
+        own: Time,
+        bounds: (Time, Time),
+        fades: &[Fade],
+    ) -> Layers<'a> {
+        let moment = Frame {
+            own,
+            at: bounds.0,
+            speed: 1.0,
+            bounds: (bounds.0, bounds.0 + Time::from_flicks(1)),
+            fades: Vec::new(),
+            sound_only: frame.sound_only,
+        };
+        let mut layers = self.nested(&moment, item);
+        layers.audio.clear();
+        for leaf in layers.video.iter_mut().flatten() {
+            leaf.length = bounds.1 - bounds.0;
+            leaf.speed = 0.0;
+            leaf.fades = fades.to_vec();
         }
         layers
     }

@@ -205,6 +205,26 @@ fn what_is_nested_is_laid_out_in_its_place_with_its_layers() {
 }
 
 #[test]
+fn what_is_nested_and_frozen_shows_its_first_moment() {
+    let inner = track(
+        "Video",
+        json!([clip("a.mov", 0.0, 50.0), clip("b.mov", 25.0, 50.0)]),
+    );
+    let effects = json!([{"OTIO_SCHEMA": "FreezeFrame.1", "time_scalar": 0.0}]);
+    let inner = with(
+        inner,
+        json!({"source_range": range(60.0, 75.0), "effects": effects}),
+    );
+    let (tracks, warnings) = imported(&timeline(json!([track(
+        "Video",
+        json!([clip("z.mov", 0.0, 25.0), inner])
+    )])));
+    assert_eq!(placed(&tracks[0])[1], at("b.mov", 1.0, 3.0, 1.4));
+    assert_eq!(tracks[0]["clips"][1]["asset"]["speed"], 0.0);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+#[test]
 fn speeds_and_freezes_are_those_of_the_clip() {
     let warp = |scalar: f64| {
         let effects = json!([{"OTIO_SCHEMA": "LinearTimeWarp.1", "time_scalar": scalar}]);
