@@ -1,7 +1,7 @@
 //! OpenTimelineIO: cuts of editing programs in, as Edits; Edits out, for these programs.
 //!
-//! [`import`] reads a file into what it says (`read`, `schema`), lays nested timelines out
-//! flat (`flatten`), finds each clip's file (`target`) and writes the Edit. [`export`] goes the other
+//! [`import()`] reads a file into what it says (`read`, `schema`), lays nested timelines out
+//! flat (`flatten`), finds each clip's file (`target`) and writes the Edit. [`export()`] goes the other
 //! way. What OTIO has no words for travels in its `metadata.loomcast`, and is taken
 //! back from there (`own`) as far as the rest of the file still agrees with it.
 //!
@@ -20,6 +20,7 @@ mod lanes;
 mod own;
 mod rational;
 mod read;
+mod reference;
 mod schema;
 mod sequence;
 mod target;

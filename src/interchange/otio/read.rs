@@ -4,27 +4,21 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::rational::{self, Rate, Span};
-use super::schema::{
-    Child, Content, Document, File, Generator, Item, Kind, Media, Sequence, Transition,
-};
+use super::rational;
+use super::schema::{Child, Content, Document, Item, Kind, Transition};
 use super::{MAX_DEPTH, MAX_ITEMS, OURS};
 use crate::template::cursor::{Cursor, Object};
 use crate::template::error::{EditError, Pointer, Warning};
 use crate::time::Time;
 
-/// The longest name or address, in characters; more of a name is cut off.
-const MAX_NAME: usize = 200;
-const MAX_ADDRESS: usize = 8192;
+/// The longest name, in characters; more of it is cut off.
+pub(super) const MAX_NAME: usize = 200;
 
 /// The fastest that anything is played; faster is no editor's work.
 const MAX_SPEED: f64 = 1000.0;
 
 /// The slowest: half of the least that an Edit tells from nothing.
 const MIN_SPEED: f64 = 0.000_05;
-
-/// The widest number of a file of a sequence.
-const MAX_DIGITS: u32 = 20;
 
 /// Reads a whole file.
 pub(super) fn read(document: &Value, warnings: &mut Vec<Warning>) -> Result<Document, EditError> {
@@ -40,13 +34,13 @@ pub(super) fn read(document: &Value, warnings: &mut Vec<Warning>) -> Result<Docu
 }
 
 /// The name of an object's schema, without its version.
-fn schema<'a>(object: &Object<'a>) -> Result<&'a str, EditError> {
+pub(super) fn schema<'a>(object: &Object<'a>) -> Result<&'a str, EditError> {
     let cursor = object.need("OTIO_SCHEMA", "the name of a schema, as Clip.2")?;
     let whole = cursor.text(MAX_NAME)?;
     Ok(whole.split_once('.').map_or(whole, |(name, _)| name))
 }
 
-struct Reader<'w> {
+pub(super) struct Reader<'w> {
     warnings: &'w mut Vec<Warning>,
     items: usize,
     markers: usize,
@@ -54,7 +48,7 @@ struct Reader<'w> {
 }
 
 impl Reader<'_> {
-    fn warn(&mut self, pointer: &Pointer, message: impl Into<String>) {
+    pub(super) fn warn(&mut self, pointer: &Pointer, message: impl Into<String>) {
         self.warnings.push(Warning {
             pointer: pointer.clone(),
             message: message.into(),
@@ -312,51 +306,6 @@ impl Reader<'_> {
             speed.min(MAX_SPEED)
         })
     }
-
-    /// The reference of a clip that is in use.
-    fn media(&mut self, object: &Object) -> Result<Media, EditError> {
-        let references = object.get("media_references");
-        let reference = match &references {
-            Some(references) => {
-                let key = object.get("active_media_reference_key");
-                let key = match &key {
-                    Some(key) => key.text(MAX_NAME)?,
-                    None => "DEFAULT_MEDIA",
-                };
-                references.object()?.get(key)
-            }
-            None => object.get("media_reference"),
-        };
-        let Some(cursor) = reference else {
-            return Ok(Media::Missing);
-        };
-        let reference = cursor.object()?;
-        let available = rational::span(&reference, "available_range")?;
-        Ok(match schema(&reference)? {
-            "ExternalReference" => match reference.get("target_url") {
-                Some(url) if url.value != "" => Media::File(File {
-                    url: url.text(MAX_ADDRESS)?.to_owned(),
-                    pointer: url.pointer,
-                    available,
-                    own: own(&reference),
-                }),
-                _ => Media::Missing,
-            },
-            "ImageSequenceReference" => Media::Sequence(sequence(&cursor, &reference, available)?),
-            "GeneratorReference" => Media::Generator(Generator {
-                kind: text(&reference, "generator_kind", MAX_NAME)?,
-                parameters: reference
-                    .get("parameters")
-                    .map_or(Value::Null, |cursor| cursor.value.clone()),
-                available,
-            }),
-            "MissingReference" => Media::Missing,
-            other => {
-                self.warn(&cursor.pointer, format!("a {other} is not known"));
-                Media::Missing
-            }
-        })
-    }
 }
 
 fn plain(pointer: Pointer, length: Option<Time>, content: Content) -> Item {
@@ -402,47 +351,6 @@ fn transition(cursor: &Cursor, object: &Object) -> Result<Transition, EditError>
     })
 }
 
-fn sequence(
-    cursor: &Cursor,
-    object: &Object,
-    available: Option<Span>,
-) -> Result<Sequence, EditError> {
-    let whole = |name: &str, default: i64| {
-        let Some(cursor) = object.get(name) else {
-            return Ok(default);
-        };
-        let number = cursor.number(&(-1e9..=1e9))?;
-        if number.fract() == 0.0 {
-            Ok(number as i64)
-        } else {
-            Err(cursor.error("a whole number"))
-        }
-    };
-    let rate = object.need("rate", "a number above 0")?;
-    let number = rate.number(&(0.0..=1000.0))?;
-    let folder = text(object, "target_url_base", MAX_ADDRESS)?;
-    let slash = if folder.is_empty() || folder.ends_with('/') {
-        ""
-    } else {
-        "/"
-    };
-    let prefix = text(object, "name_prefix", MAX_NAME)?;
-    let digits = match object.get("frame_zero_padding") {
-        Some(cursor) => cursor.integer(&(0..=MAX_DIGITS))? as usize,
-        None => 0,
-    };
-    Ok(Sequence {
-        pointer: cursor.pointer.clone(),
-        before: format!("{folder}{slash}{prefix}"),
-        after: text(object, "name_suffix", MAX_NAME)?,
-        first: whole("start_frame", 1)?,
-        step: whole("frame_step", 1)?.max(1),
-        digits,
-        rate: Rate::of(number).ok_or_else(|| rate.error("a number above 0"))?,
-        available,
-    })
-}
-
 /// All elements of a list; that there may be none differs from an Edit.
 fn elements<'a>(cursor: &Cursor<'a>) -> Result<Vec<Cursor<'a>>, EditError> {
     if cursor.value.as_array().is_some_and(Vec::is_empty) {
@@ -451,7 +359,7 @@ fn elements<'a>(cursor: &Cursor<'a>) -> Result<Vec<Cursor<'a>>, EditError> {
     cursor.elements(MAX_ITEMS)
 }
 
-fn text(object: &Object, name: &str, max: usize) -> Result<String, EditError> {
+pub(super) fn text(object: &Object, name: &str, max: usize) -> Result<String, EditError> {
     let cursor = object.get(name);
     let text = cursor.map(|cursor| cursor.text(max).map(str::to_owned));
     text.transpose().map(Option::unwrap_or_default)
@@ -464,7 +372,7 @@ fn name(object: &Object) -> String {
 }
 
 /// What Loomcast wrote into the metadata.
-fn own(object: &Object) -> Option<Value> {
+pub(super) fn own(object: &Object) -> Option<Value> {
     let metadata = object.get("metadata")?;
     let own = metadata.value.get(OURS)?;
     own.is_object().then(|| own.clone())
