@@ -17,6 +17,7 @@ use crate::template::asset::{Place, Source};
 use crate::template::edit::Edit;
 use crate::template::error::{EditError, Warning};
 use crate::template::merge::merge;
+use crate::template::variant;
 
 #[derive(Debug, Args)]
 pub(super) struct OtioArgs {
@@ -119,6 +120,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode> {
     let template = inputs::read_template(path, args.variant.as_deref())?;
     let planner = args.folders.config(Some(path)).planner()?;
     let bad = |error: EditError| BadInput(error.to_string());
+    let template = variant::choose_own(template).map_err(bad)?;
     let merged = merge(template, &args.template.data()).map_err(bad)?;
     let in_template = |error: EditError| bad(merged.in_template(error));
     let edit = Edit::read(&merged.document, &mut Vec::new()).map_err(in_template)?;

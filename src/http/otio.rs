@@ -149,6 +149,7 @@ pub(super) async fn export(
 
 /// Files are named as the Edit names them: where they are here is nobody's business.
 fn exported(planner: &Planner, edit: Value, data: &Data) -> Result<Exported, ApiError> {
+    let edit = variant::choose_own(edit).map_err(ApiError::Edit)?;
     let merged = merge(edit, data).map_err(ApiError::Edit)?;
     let bad = |error| ApiError::Edit(merged.in_template(error));
     let edit = Edit::read(&merged.document, &mut Vec::new()).map_err(bad)?;
