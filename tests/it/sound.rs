@@ -164,6 +164,8 @@ fn volume_fades_channels_speed_and_ducking_are_heard() {
         );
     }
     let tween = json!([{ "from": 1, "to": 0.1, "start": 0.5, "length": 1, "interpolation": "bezier", "easing": "easeInOutCubic" }]);
+    let held =
+        json!([{ "from": 0.5, "to": 1, "start": 0.5, "length": 1, "interpolation": "constant" }]);
     let clips = json!([
         audio("tone.wav", 0.0, 2.0, json!({ "volume": tween })),
         audio("tone.wav", 2.0, 2.0, json!({ "effect": "fadeInFadeOut" })),
@@ -174,6 +176,10 @@ fn volume_fades_channels_speed_and_ducking_are_heard() {
         audio("tone.wav", 12.0, 2.0, json!({ "speed": 2.5 })),
         audio("tone.wav", 14.0, 2.0, json!({ "speed": 0.5 })),
         audio("tone.wav", 16.0, 2.0, json!({ "speed": 0 })),
+        audio("tone.wav", 18.0, 2.0, json!({ "effect": "fadeIn" })),
+        audio("tone.wav", 20.0, 2.0, json!({ "effect": "fadeOut" })),
+        audio("tone.wav", 22.0, 2.0, json!({ "volume": 0.25 })),
+        audio("tone.wav", 24.0, 2.0, json!({ "volume": held })),
     ]);
     let sound = heard(&scratch, &edit(json!([{ "clips": clips }]), Value::Null));
     let full = -9.03;
@@ -188,6 +194,13 @@ fn volume_fades_channels_speed_and_ducking_are_heard() {
         ("rear", 8.2, 9.8, full - 3.01),
         ("twice and a half as fast", 12.2, 13.8, full),
         ("half as fast", 14.2, 15.8, full),
+        ("half way up the only fade", 18.49, 18.51, full - 6.02),
+        ("where no fade is", 19.5, 19.95, full),
+        ("before the only fade", 20.05, 20.9, full),
+        ("half way down the only fade", 21.49, 21.51, full - 6.02),
+        ("a quarter of the volume", 22.2, 23.8, full - 12.04),
+        ("a volume that is held", 24.6, 25.4, full - 6.02),
+        ("a volume that has jumped", 25.6, 25.9, full),
     ] {
         let level = level(&sound, from, to);
         assert!(
