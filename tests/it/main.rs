@@ -25,6 +25,7 @@ mod examples;
 mod faults;
 mod fetching;
 mod fuzz;
+mod gallery;
 mod hostile;
 mod ladder;
 mod layers;
