@@ -5,6 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::choices::Choices;
 
+mod words;
+
+#[allow(unused_imports, reason = "not all who make Edits up ask for words")]
+pub use self::words::{KINDS as WORD_KINDS, words};
+
 /// The media that made-up Edits use.
 pub struct Media {
     /// Videos with sound.
@@ -17,6 +22,8 @@ pub struct Media {
     pub mattes: &'static [&'static str],
     /// Animations of shapes.
     pub lotties: &'static [&'static str],
+    /// Files of captions.
+    pub words: &'static [&'static str],
 }
 
 /// How much of an Edit there is.
@@ -113,6 +120,7 @@ pub fn edit(choices: &mut Choices, media: &Media, size: &Size) -> Value {
             "volume": choices.real(0.0, 1.0),
             "effect": choices.pick(&["none", "fadeIn", "fadeOut", "fadeInFadeOut"]),
         });
+        role(choices, &mut timeline["soundtrack"]);
     }
     let side = |choices: &mut Choices, most: usize| 32 + choices.below((most - 32) / 2 + 1) * 2;
     json!({
@@ -250,7 +258,7 @@ fn color(choices: &mut Choices) -> String {
 
 fn asset(choices: &mut Choices, media: &Media) -> Value {
     let crop = |choices: &mut Choices| json!({ "left": choices.real(0.0, 0.4), "top": choices.real(0.0, 0.4) });
-    match choices.below(13) {
+    match choices.below(17) {
         0..3 => {
             let mut video = json!({ "type": "video", "src": choices.pick(media.videos), "trim": number(choices, 0.0, 2.0) });
             if choices.often(40) {
@@ -265,6 +273,7 @@ fn asset(choices: &mut Choices, media: &Media) -> Value {
             if choices.often(15) {
                 video["chromaKey"] = json!({ "color": color(choices), "threshold": choices.below(200), "halo": choices.below(100) });
             }
+            role(choices, &mut video);
             video
         }
         3..6 => {
@@ -274,26 +283,32 @@ fn asset(choices: &mut Choices, media: &Media) -> Value {
             }
             image
         }
-        6 => json!({
-            "type": "audio", "src": choices.pick(media.sounds), "volume": curve(choices, 0.0, 1.0),
-            "effect": choices.pick(&["none", "fadeIn", "fadeOut", "fadeInFadeOut"]),
-        }),
-        7 => json!({
-            "type": "html", "html": text(choices), "css": "p { color: #ffffff; font-size: 20px; }",
-            "width": 40 + choices.below(200), "height": 20 + choices.below(80),
-            "background": color(choices),
-        }),
-        8 => {
-            json!({ "type": "text", "text": text(choices), "font": { "size": 12 + choices.below(30), "color": color(choices) } })
+        6 => {
+            let mut audio = json!({
+                "type": "audio", "src": choices.pick(media.sounds), "volume": curve(choices, 0.0, 1.0),
+                "effect": choices.pick(&["none", "fadeIn", "fadeOut", "fadeInFadeOut"]),
+            });
+            role(choices, &mut audio);
+            audio
         }
-        9 => shape(choices),
-        10 => json!({ "type": "svg", "src": SVG }),
-        11 => json!({ "type": "lottie", "src": choices.pick(media.lotties) }),
-        _ => json!({
-            "type": "rich-text", "text": text(choices), "width": 40 + choices.below(200), "height": 20 + choices.below(80),
-            "font": { "size": 12 + choices.below(30), "color": color(choices) },
-            "background": { "color": color(choices), "opacity": choices.real(0.0, 1.0) },
-        }),
+        7 => shape(choices),
+        8 => json!({ "type": "svg", "src": SVG }),
+        9 => json!({ "type": "lottie", "src": choices.pick(media.lotties) }),
+        kind => words(choices, media, kind - 10),
+    }
+}
+
+/// How a sound stands among the others, now and then.
+fn role(choices: &mut Choices, sound: &mut Value) {
+    match choices.below(6) {
+        0 => sound["loomcast"] = json!({ "speech": true }),
+        1 => {
+            sound["loomcast"] = json!({ "duck": {
+                "by": choices.real(0.0, 60.0), "attack": choices.real(0.0, 1.0), "release": choices.real(0.0, 2.0),
+                "under": choices.pick(&["others", "speech"]),
+            } });
+        }
+        _ => {}
     }
 }
 
@@ -314,18 +329,6 @@ fn shape(choices: &mut Choices) -> Value {
         _ => json!({ "length": side(), "thickness": side() }),
     };
     shape
-}
-
-fn text(choices: &mut Choices) -> &'static str {
-    choices.pick(&[
-        "",
-        "Hello",
-        "Hello, {{ name }}!",
-        "two\nlines",
-        "<b>Zoë</b> & Ø",
-        "a long line of text that does not fit into its box at all",
-        "\u{1F600}",
-    ])
 }
 
 /// What nobody would write, or only by mistake.

@@ -1,10 +1,12 @@
 //! From Edit JSON to the keys of all chunks, with files that are made up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use loomcast::digest::Digest;
 use loomcast::partition::{Partition, Partitioning, partition};
 use loomcast::template::bind::{AssetInfo, AssetKind, Assets, FontBook, FontChoice, bind};
+use loomcast::template::caption::read;
 use loomcast::template::edit::Edit;
 use loomcast::template::error::{EditError, Warning};
 use loomcast::template::markup::Markup;
@@ -23,7 +25,17 @@ pub const MEDIA: Media = Media {
     sounds: &["a.wav", "v.mp4"],
     mattes: &["i.png", "v.mp4"],
     lotties: &["l.json"],
+    words: &["words.vtt"],
 };
+
+/// Words with times of their own and without, cues that overlap, and silence.
+const WORDS: &str = "WEBVTT\n\n00:00.200 --> 00:01.500\n<00:00.200>one <00:00.700>two\n\n\
+    00:01.000 --> 00:02.000\nthree <b>four</b> five\n\n00:03.000 --> 00:04.000\nsix\n";
+
+/// Captions by what is in their file.
+pub fn captions(words: &str) -> AssetKind {
+    AssetKind::Captions(Arc::new(read(words.as_bytes()).expect("captions")))
+}
 
 /// Frames times layers above which an Edit is not cut up here: that takes its time and
 /// finds nothing that a smaller one does not.
@@ -73,16 +85,22 @@ pub fn assets() -> Assets {
                 left_out: Vec::new(),
             },
         ),
+        info("words.vtt", captions(WORDS)),
     ])
 }
 
 /// The timeline of an Edit.
 pub fn timeline(document: Value) -> Result<Timeline, EditError> {
+    timeline_of(document, &assets())
+}
+
+/// The timeline of an Edit with these files.
+pub fn timeline_of(document: Value, assets: &Assets) -> Result<Timeline, EditError> {
     let merged = merge(document, &Data::new())?;
     let mut warnings: Vec<Warning> = Vec::new();
     let edit = Edit::read(&merged.document, &mut warnings)?;
     let is_dynamic = |place: &_| merged.is_dynamic(place);
-    bind(&edit, &assets(), &NoFonts, &is_dynamic, &mut warnings)
+    bind(&edit, assets, &NoFonts, &is_dynamic, &mut warnings)
 }
 
 /// Cuts an Edit up, if it is one. `None` where it would be too much.

@@ -43,3 +43,4 @@ mod seams;
 mod sound;
 mod text_in_time;
 mod tidy;
+mod whole;
