@@ -19,7 +19,7 @@ use crate::timeline::treatment::{ChromaKey, Filter, Treatment, Window};
 use crate::timeline::{Art, FontUse, Lottie, Markup, Svg};
 
 /// The version of this encoding and of the renderer's pictures and sound.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What encodes the chunks and draws the text. In the key, because another
 /// version may give other bytes.
@@ -463,10 +463,10 @@ mod tests {
             AudioProfile::default().init_key().to_string(),
         ];
         insta::assert_snapshot!(keys.join("\n"), @r"
-        73d0f61adbfbba70267d22217644ee6c8e73ff3800c19af4c83febf7d270dafa
-        8a26c24753e21e2ffaa8873ea43f33d3be065f4400be3dd7c974454c30929ae3
-        4faad026761cf15455a7138aa47b0a1732cceeb2235b5b95f11c4b4045800bf6
-        65bbe5be5c48c8b73e8ef2d3ef2787a8ee5993c528af73ab9462255928cf79a4
+        1493d35bf90107a593715b6839ffb7ce38ebb0aaec8dd8121275eeaa3807e53f
+        a0e0f092834a15e20a77c402b9e8646ea8a7f27d50b05f3c5a05ad75daed185e
+        1014241aa5775f12e252a16cf4735882724eb9eddd3a3d4b2260f227a7112cfa
+        04bdcf4b2f2d9438a9916e1e3bbfcf837a8138750e06d35df2cbe94c159b85d6
         ");
     }
 

@@ -288,18 +288,22 @@ fn a_mix_ten_decibels_too_loud_is_limited_and_a_quiet_one_is_not() {
         &["-ac", "2"],
     );
     scratch.music("music.wav", 6, 110);
-    for mix in [
-        &["noise.wav"][..],
-        &["square.wav"],
-        &["high.wav"],
-        &["music.wav"; 8],
-        &[
-            "noise.wav",
-            "square.wav",
-            "high.wav",
-            "music.wav",
-            "music.wav",
-        ],
+    // The mix is at -3 dBTP; the rest is the encoder's, which bends what no music is more.
+    for (mix, most) in [
+        (&["noise.wav"][..], 1.0),
+        (&["square.wav"], 1.0),
+        (&["high.wav"], -1.0),
+        (&["music.wav"; 8], -1.0),
+        (
+            &[
+                "noise.wav",
+                "square.wav",
+                "high.wav",
+                "music.wav",
+                "music.wav",
+            ],
+            1.0,
+        ),
     ] {
         let tracks: Vec<Value> = (0..)
             .zip(mix)
@@ -310,7 +314,6 @@ fn a_mix_ten_decibels_too_loud_is_limited_and_a_quiet_one_is_not() {
         Loomcast::new(&scratch, "data").render(&path, &film, &[]);
         let peak = true_peak(&film);
         eprintln!("{mix:?}: {peak} dBTP");
-        // The mix is at -2 dBTP; the rest is the encoder's.
-        assert!((-4.0..4.0).contains(&peak), "{mix:?}: {peak} dBTP");
+        assert!((-5.0..=most).contains(&peak), "{mix:?}: {peak} dBTP");
     }
 }

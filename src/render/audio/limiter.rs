@@ -9,9 +9,9 @@
 use crate::chunk::{LIMITER_AHEAD_FRAMES, LIMITER_PAST_FRAMES};
 use crate::profile::AAC_FRAME_SAMPLES;
 
-/// The highest true peak that is let through: -2 dBTP. Music limited hard comes out of the
-/// encoder up to 3 dB higher.
-pub(super) const CEILING: f32 = 0.794_328_2;
+/// The highest true peak that is let through: -3 dBTP. Music limited hard comes out of the
+/// encoder up to 1.3 dB higher, and is to stay below -1 dBTP there.
+pub(super) const CEILING: f32 = 0.707_945_8;
 
 /// A gain of one.
 const ONE: i32 = 1 << 30;
