@@ -182,7 +182,7 @@ fn now(video: &Video, kind: TrackKind) -> Result<MediaPlaylist, TagError> {
     snapshot(
         video.chunks(kind),
         &video.states(kind),
-        video.reached(kind),
+        video.reached_elsewhere(kind),
         video.plan.clock(kind),
         video.targets,
         map(video, kind)?,

@@ -5,9 +5,9 @@
 //! rendered ahead goes on to its last chunk, watched or not, but yields to others
 //! while nobody watches. One that is rendered on demand goes on while somebody does,
 //! and no further ahead than the horizon. Rungs of the ladder are only ever rendered on
-//! demand. After a seek, what was asked for elsewhere
-//! is dropped, and so is everything when the last viewer has gone; what nobody else
-//! wants is then not rendered ([`crate::cache`]).
+//! demand. After a seek, what was asked for elsewhere is dropped, and so is everything
+//! when the last viewer has gone; what nobody else wants is then not rendered
+//! ([`crate::cache`]).
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -56,7 +56,8 @@ pub(super) struct Watch {
     pub until: Option<Instant>,
     /// What was asked for last.
     pub playhead: Option<Place>,
-    /// Until when each size of the pictures does, as many as there are.
+    /// Until when each size of the pictures does, as many as there are; the one that was
+    /// asked for last is the last.
     sizes: Vec<(TrackKind, Instant)>,
     /// Whether a driver is at work.
     pub driven: bool,
@@ -73,11 +74,14 @@ impl Watch {
         }
     }
 
-    /// The tracks that are watched now, or would be if anything were.
+    /// The tracks that are watched now, or would be if anything were: whoever pauses goes
+    /// on in the size that they had.
     pub fn tracks(&self) -> Tracks {
         let now = Instant::now();
-        let watched = self.sizes.iter().filter(|(_, until)| *until > now);
-        Tracks(watched.map(|(kind, _)| *kind).collect())
+        let last = self.sizes.len().saturating_sub(1);
+        let sizes = self.sizes.iter().enumerate();
+        let watched = sizes.filter(|(at, (_, until))| *at == last || *until > now);
+        Tracks(watched.map(|(_, (kind, _))| *kind).collect())
     }
 }
 

@@ -7,6 +7,7 @@ mod lookahead;
 pub mod playlists;
 pub mod registry;
 mod state;
+mod track;
 pub mod video;
 
 pub use registry::{Publisher, TooManyVideos};

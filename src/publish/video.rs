@@ -18,6 +18,7 @@ use crate::publish::driver::{Driver, WATCHED_FOR, Watch};
 use crate::publish::lookahead::Place;
 use crate::publish::playlists::Targets;
 use crate::publish::state::{ChunkState, RenderMode, VideoStatus};
+use crate::publish::track::Track;
 use crate::render::Urgency;
 
 /// What is to be published.
@@ -71,27 +72,6 @@ pub struct Video {
     changes: watch::Sender<u64>,
     /// When that was last.
     updated: Mutex<SystemTime>,
-}
-
-/// One of its tracks.
-struct Track {
-    init: Init,
-    wanted: Vec<Wanted>,
-    states: Mutex<Vec<ChunkState>>,
-}
-
-impl Track {
-    fn new(chunks: &[PlacedChunk], init: Init) -> Self {
-        Self {
-            init,
-            wanted: chunks.iter().map(Wanted::of).collect(),
-            states: Mutex::new(vec![ChunkState::Pending; chunks.len()]),
-        }
-    }
-
-    fn states(&self) -> MutexGuard<'_, Vec<ChunkState>> {
-        lock(&self.states)
-    }
 }
 
 impl Video {
@@ -171,17 +151,15 @@ impl Video {
         tracks.map(|(kind, track)| (*kind, track))
     }
 
-    /// How many chunks of a track are there in any of its sizes, from the start without
-    /// a gap.
-    pub fn reached(&self, kind: TrackKind) -> usize {
-        let like = |other: TrackKind| other == kind || (kind.is_pictures() && other.is_pictures());
-        let tracks = self.tracks.iter().filter(|(other, _)| like(*other));
-        let reached = tracks.map(|(_, track)| {
-            let states = track.states();
-            let there = |state: &&ChunkState| matches!(state, ChunkState::Ready { .. });
-            states.iter().take_while(there).count()
-        });
-        reached.max().unwrap_or_default()
+    /// How many chunks from the start are there in another size than that of this track.
+    pub fn reached_elsewhere(&self, kind: TrackKind) -> usize {
+        let is_other =
+            |other: TrackKind| other != kind && other.is_pictures() && kind.is_pictures();
+        let others = self.tracks.iter().filter(|(other, _)| is_other(*other));
+        others
+            .map(|(_, track)| track.reached())
+            .max()
+            .unwrap_or_default()
     }
 
     /// How the video is doing.
@@ -303,23 +281,21 @@ impl Video {
     }
 
     /// Whether the chunk's state is known for good.
-    fn is_known(&self, (kind, index): Place) -> bool {
-        self.state_of((kind, index), |state| {
+    fn is_known(&self, place: Place) -> bool {
+        self.has(place, |state| {
             matches!(state, ChunkState::Ready { .. } | ChunkState::Failed(_))
         })
     }
 
     /// Whether parts of the chunk are there, or it is known that none will be.
-    pub(super) fn has_begun(&self, (kind, index): Place) -> bool {
-        self.state_of((kind, index), |state| {
+    pub(super) fn has_begun(&self, place: Place) -> bool {
+        self.has(place, |state| {
             matches!(state, ChunkState::Failed(_)) || !state.parts().is_empty()
         })
     }
 
-    /// Whether `is` holds of the chunk; it does not where there is no such chunk.
-    fn state_of(&self, (kind, index): Place, is: impl Fn(&ChunkState) -> bool) -> bool {
-        let track = self.track(kind);
-        track.is_some_and(|track| track.states().get(index).is_some_and(is))
+    fn has(&self, (kind, index): Place, is: impl FnOnce(&ChunkState) -> bool) -> bool {
+        self.track(kind).is_some_and(|track| track.has(index, is))
     }
 
     /// From being asked for to the first part of the first picture.
@@ -339,12 +315,7 @@ impl Video {
                 return Some(reason.to_string());
             }
         }
-        let reason = |state: &ChunkState| match state {
-            ChunkState::Failed(reason) => Some(reason.clone()),
-            _ => None,
-        };
-        self.own_tracks()
-            .find_map(|(_, track)| track.states().iter().find_map(reason))
+        self.own_tracks().find_map(|(_, track)| track.failure())
     }
 
     /// Tells of every change of a chunk's state.
@@ -470,16 +441,14 @@ impl Video {
     /// These parts are there. A chunk that is asked for a second time has named
     /// them already, and more of them perhaps: that stays true.
     fn set_parts(&self, place: Place, parts: &[crate::chunk::PartMeta]) {
-        if self.state_of(place, |state| state.parts().len() < parts.len()) {
+        if self.has(place, |state| state.parts().len() < parts.len()) {
             self.set(place, ChunkState::Rendering(parts.to_vec()));
         }
     }
 
     pub(super) fn set(&self, (kind, index): Place, state: ChunkState) {
-        if let Some(track) = self.track(kind)
-            && let Some(known) = track.states().get_mut(index)
-        {
-            *known = state;
+        if let Some(track) = self.track(kind) {
+            track.set(index, state);
         }
         self.changed();
     }
