@@ -105,7 +105,7 @@ fn every_script_is_drawn_and_no_two_letters_are_the_same_box() {
         for weight in [400, 700] {
             let sprite = rich(
                 &format!("{name}-{weight}"),
-                json!({"text": text, "font": {"weight": weight}}),
+                json!({"text": text, "font": {"weight": weight, "size": 48}}),
             );
             let (_, _, width, height) = sprite.ink().expect(name);
             assert!(width > 100 && height > 20, "{name}: {width}x{height}");
@@ -393,7 +393,7 @@ fn a_wrapping_background_hugs_the_text_and_another_fills_the_box() {
     let ink = |text: &str, wrap: bool| {
         rich(
             &format!("ground-{wrap}-{}", text.len()),
-            json!({"text": text, "background": {
+            json!({"text": text, "font": {"size": 48}, "background": {
             "color": "#203040", "opacity": 0.6, "borderRadius": 12, "padding": 10, "wrap": wrap},
             "border": {"width": 2, "color": "#ffffff"}}),
         )
@@ -424,11 +424,13 @@ fn lines_are_kept_and_long_ones_are_broken() {
     assert!((26..=32).contains(&(two - one)), "{one} {two}");
     assert!(height(&"H".repeat(60)) > one + 20);
     assert!(
-        rich("lines-trailing", json!({"text": "a  b\n\nc"}))
-            .ink()
-            .unwrap()
-            .3
-            > 100
+        rich(
+            "lines-trailing",
+            json!({"text": "a  b\n\nc", "font": {"size": 48}})
+        )
+        .ink()
+        .unwrap()
+        .3 > 100
     );
 }
 
