@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::delivery::{PlanError, Planner};
+use crate::delivery::Planner;
 use crate::http::cache_control::NO_STORE;
-use crate::http::videos::parse;
+use crate::http::videos::{asked_edit, parse};
 use crate::http::{ApiError, AppState};
 use crate::interchange::otio::{self, Exported, Import, Imported};
 use crate::template::edit::Edit;
@@ -119,24 +119,8 @@ pub(super) async fn export(
 ) -> Result<Response, ApiError> {
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let request: ExportRequest = parse(&body)?;
-    let edit = match (request.template, request.edit) {
-        (Some(name), None) => {
-            let found = state.shelf.edit(&name);
-            found.ok_or_else(|| ApiError::NotFound(format!("no template {name:?}")))?
-        }
-        (None, Some(edit)) => edit,
-        _ => {
-            return Err(ApiError::field(
-                "/template",
-                "one of template and edit is needed, not both",
-                "a template's id, or an Edit",
-            ));
-        }
-    };
-    let edit = match &request.variant {
-        Some(name) => variant::choose(edit, name).map_err(PlanError::from)?,
-        None => edit,
-    };
+    let variant = request.variant.as_deref();
+    let edit = asked_edit(&state, request.template.as_deref(), request.edit, variant)?;
     let planner = state.planner.clone();
     let made = spawn_blocking(move || exported(&planner, edit, &request.data)).await;
     let exported = made.map_err(|error| ApiError::Internal(error.to_string()))??;

@@ -54,29 +54,10 @@ pub(super) async fn create(
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
     let request: CreateVideo = parse(&body)?;
     let partitioning = partitioning(&request)?;
-    let (template, edit) = match (request.template, request.edit) {
-        (Some(name), None) => {
-            let edit = state
-                .shelf
-                .edit(&name)
-                .ok_or_else(|| ApiError::NotFound(format!("no template {name:?}")))?;
-            (Some(name), edit)
-        }
-        (None, Some(edit)) => (None, edit),
-        _ => {
-            return Err(ApiError::field(
-                "/template",
-                "one of template and edit is needed, not both",
-                "a template's id, or an Edit",
-            ));
-        }
-    };
-    let edit = match &request.variant {
-        Some(name) => variant::choose(edit, name).map_err(PlanError::from)?,
-        None => edit,
-    };
+    let variant = request.variant.as_deref();
+    let edit = asked_edit(&state, request.template.as_deref(), request.edit, variant)?;
     let order = Order {
-        template,
+        template: request.template,
         edit,
         data: request.data,
         partitioning,
@@ -96,6 +77,33 @@ pub(super) async fn create(
         .headers_mut()
         .insert(header::CACHE_CONTROL, NO_STORE);
     Ok(response)
+}
+
+/// The Edit that a request names or brings along, in the variant that it wants.
+pub(super) fn asked_edit(
+    state: &AppState,
+    template: Option<&str>,
+    edit: Option<Value>,
+    variant: Option<&str>,
+) -> Result<Value, ApiError> {
+    let edit = match (template, edit) {
+        (Some(name), None) => {
+            let found = state.shelf.edit(name);
+            found.ok_or_else(|| ApiError::NotFound(format!("no template {name:?}")))?
+        }
+        (None, Some(edit)) => edit,
+        _ => {
+            return Err(ApiError::field(
+                "/template",
+                "one of template and edit is needed, not both",
+                "a template's id, or an Edit",
+            ));
+        }
+    };
+    match variant {
+        Some(name) => Ok(variant::choose(edit, name).map_err(PlanError::from)?),
+        None => Ok(edit),
+    }
 }
 
 /// Reads a body of JSON.
