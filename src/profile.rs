@@ -26,8 +26,8 @@ pub struct VideoProfile {
 }
 
 /// Frames by which showing lags behind decoding, so that no frame is shown
-/// before it is decoded: the depth of the encoder's B-pyramid. The initialisation
-/// segment's edit list takes it back.
+/// before it is decoded: the depth of the encoder's B-pyramid. All tracks that are
+/// published together begin that much later.
 pub const REORDER_FRAMES: u32 = 2;
 
 /// x264's constant rate factor, under the names of the Edit format.

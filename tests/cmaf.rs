@@ -97,7 +97,6 @@ fn source(path: &Path, args: &[&str]) -> Source {
                 width,
                 height,
                 avcc: avcc.split_off(8).into(),
-                composition_delay: 0,
             })
         }
         Codec::Mp4a(entry) => {

@@ -25,6 +25,9 @@ pub const FORMAT_VERSION: u32 = 3;
 /// version may give other bytes.
 pub const RENDERER: &str = "x264enc veryfast asm=ssse3, slices without vbv/1.22; avenc_aac aac-ms=false/1.22; takumi 2.19.0 / loomcast markup 1; resvg 0.49.0; rasterlottie 0.3.0";
 
+/// The version of initialisation segments: 2 has no edit list.
+const INIT_VERSION: i64 = 2;
+
 impl ChunkSpec {
     /// The chunk's identity.
     pub fn key(&self) -> ChunkKey {
@@ -46,6 +49,7 @@ impl VideoProfile {
     /// The identity of the initialisation segment that all chunks of this profile share.
     pub fn init_key(&self) -> Digest {
         let mut out = Encoder::start("loomcast init");
+        out.number(INIT_VERSION);
         self.encode(&mut out);
         Digest::of(&out.0)
     }
@@ -66,6 +70,7 @@ impl AudioProfile {
     /// The identity of the initialisation segment that all chunks of this profile share.
     pub fn init_key(&self) -> Digest {
         let mut out = Encoder::start("loomcast init");
+        out.number(INIT_VERSION);
         self.encode(&mut out);
         Digest::of(&out.0)
     }
@@ -465,8 +470,8 @@ mod tests {
         insta::assert_snapshot!(keys.join("\n"), @r"
         1493d35bf90107a593715b6839ffb7ce38ebb0aaec8dd8121275eeaa3807e53f
         a0e0f092834a15e20a77c402b9e8646ea8a7f27d50b05f3c5a05ad75daed185e
-        1014241aa5775f12e252a16cf4735882724eb9eddd3a3d4b2260f227a7112cfa
-        04bdcf4b2f2d9438a9916e1e3bbfcf837a8138750e06d35df2cbe94c159b85d6
+        122ef48f9b1b03525505d7ebbf08fdc837fe8c638a0b1cb1c0a23136579c9e59
+        00e60dd821fb01c51be7a3c091be65699e5fb295e9776cd2c28a4ce6f1e17e05
         ");
     }
 

@@ -13,6 +13,7 @@ use crate::delivery::{Delivery, Init, Movie, Plan, Wanted};
 use crate::partition::{PlacedChunk, TrackKind};
 use crate::playlist::Uri;
 use crate::publish::playlists::{Targets, multivariant, vod};
+use crate::publish::timing::TrackTiming;
 use crate::render::Priority;
 use crate::template::output::Format;
 
@@ -149,9 +150,10 @@ pub(super) async fn write_hls(
     for (kind, init) in delivery.inits(plan).await? {
         let chunks = plan.chunks(kind);
         let track_folder = folder.join(kind.to_string());
-        write_track(delivery, chunks, &init, &track_folder, priority).await?;
+        let timing = TrackTiming::of(plan, kind);
+        write_track(delivery, (chunks, timing), &init, &track_folder, priority).await?;
         let map = Uri::new("init.mp4")?;
-        let playlist = vod(chunks, plan.clock(kind), targets, map, segment_name)?;
+        let playlist = vod(chunks, timing.clock, targets, map, segment_name)?;
         fs::write(track_folder.join("index.m3u8"), playlist.to_text()).await?;
         tracks.push((kind, init.track, Uri::new(format!("{kind}/index.m3u8"))?));
     }
@@ -166,7 +168,7 @@ fn segment_name(index: usize, _: &PlacedChunk) -> Result<Uri, crate::playlist::T
 
 async fn write_track(
     delivery: &Delivery,
-    chunks: &[PlacedChunk],
+    (chunks, timing): (&[PlacedChunk], TrackTiming),
     init: &Init,
     folder: &Path,
     priority: Priority,
@@ -184,7 +186,7 @@ async fn write_track(
             .await?;
         let mut segment = Vec::with_capacity(usize::try_from(chunk.meta.bytes())?);
         for part in &chunk.parts {
-            let Retimed { head, tail } = cmaf::placed(&part.data, placed.decode_time)?;
+            let Retimed { head, tail } = cmaf::placed(&part.data, timing.decode_time(placed))?;
             segment.extend_from_slice(&head);
             segment.extend_from_slice(&tail);
         }

@@ -1,17 +1,18 @@
 //! The init segment (HLS `EXT-X-MAP`): what a decoder needs before the first part.
 
 use bytes::Bytes;
-use mp4_atom::{Edts, Elst, ElstEntry, Encode as _, Ftyp, Moov, Mvex, Mvhd, Stbl, Stco, Trex};
+use mp4_atom::{Encode as _, Ftyp, Moov, Mvex, Mvhd, Stbl, Stco, Trex};
 
 use super::CmafError;
 use super::fragment::TRACK_ID;
 use super::track::{Durations, Track, trak};
 
-/// The init segment of `track`: no samples and no durations.
+/// The init segment of `track`: no samples, no durations, and no edit list.
 ///
-/// With B-frames, composition lags behind decoding by a constant, which an edit
-/// list takes away again (CMAF's brand `cmfc`). The other way, signed offsets
-/// without an edit list (`cmf2`), is read late by FFmpeg and by all built on it.
+/// With B-frames, showing lags behind decoding. An edit list would take that back,
+/// but hls.js (1.7) does not read it and signed offsets are read late by FFmpeg
+/// (5.1), so each would see pictures elsewhere than the sound. Whoever publishes
+/// tracks together lets all of them begin as late as the pictures do.
 pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
     let moov = Moov {
         mvhd: Mvhd {
@@ -35,7 +36,7 @@ pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
             track,
             TRACK_ID,
             Durations::default(),
-            edit_list(track),
+            None,
             Stbl {
                 stco: Some(Stco::default()),
                 ..Stbl::default()
@@ -58,29 +59,10 @@ pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
     Ok(out.into())
 }
 
-/// Showing begins where the composition delay ends, and goes on to the end.
-fn edit_list(track: &Track) -> Option<Edts> {
-    let delay = match track {
-        Track::Video(video) => u64::from(video.composition_delay),
-        Track::Audio(_) => 0,
-    };
-    let entry = ElstEntry {
-        segment_duration: 0,
-        media_time: Some(delay),
-        media_rate: 1.into(),
-    };
-    (delay > 0).then(|| Edts {
-        elst: Some(Elst {
-            entries: vec![entry],
-        }),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use mp4_atom::{Any, Codec, Colr, DecodeMaybe as _, StszSamples};
 
-    use super::super::VideoTrack;
     use super::super::track::tests::{audio, video};
     use super::*;
 
@@ -140,26 +122,6 @@ mod tests {
                     .is_some_and(|stco| stco.entries.is_empty())
             );
         }
-    }
-
-    #[test]
-    fn a_composition_delay_is_taken_back_by_an_edit_list() {
-        let delayed = VideoTrack {
-            composition_delay: 6000,
-            ..video()
-        };
-        let (_, moov) = read(&Track::Video(delayed));
-        let elst = moov.trak[0]
-            .edts
-            .as_ref()
-            .and_then(|edts| edts.elst.as_ref());
-        let times: Vec<_> = elst
-            .expect("an edit list")
-            .entries
-            .iter()
-            .map(|e| e.media_time)
-            .collect();
-        assert_eq!(times, [Some(6000)]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! stand at fixed offsets, so that the same stored part can be placed anywhere
 //! on a timeline in constant time.
 
+mod beginning;
 mod fragment;
 mod init;
 mod progressive;

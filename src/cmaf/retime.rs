@@ -7,6 +7,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::CmafError;
+use super::beginning::begun;
 use super::fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET};
 
 /// A part placed on a timeline, in two pieces that are served one after the other.
@@ -106,8 +107,17 @@ const SHORTEST_PART_TICKS: u64 = 512;
 /// The part of a chunk (its decode time counted from the chunk's start) moved to
 /// where the chunk begins at `start`. The sequence number is made of the decode
 /// time alone: it rises along the track, and the same place has the same bytes.
+///
+/// A track of pictures begins with the part at 0: its first picture is decoded
+/// when it is shown, where there are B-frames to make a difference.
 pub fn placed(part: &Bytes, start: u64) -> Result<Retimed, CmafError> {
     let local = super::decode_time(part)?;
+    if start == 0
+        && local == 0
+        && let Some(begun) = begun(part)?
+    {
+        return Ok(begun);
+    }
     let time = start.checked_add(local).ok_or(CmafError::Overflow {
         what: "the decode time",
     })?;

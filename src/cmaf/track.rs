@@ -20,8 +20,6 @@ pub struct VideoTrack {
     pub height: u16,
     /// The AVCDecoderConfigurationRecord (ISO/IEC 14496-15): SPS and PPS.
     pub avcc: Bytes,
-    /// Ticks by which composition lags behind decoding, so that no offset is negative.
-    pub composition_delay: u32,
 }
 
 /// AAC.
@@ -291,7 +289,6 @@ pub(super) mod tests {
             width: 64,
             height: 48,
             avcc: avcc.into(),
-            composition_delay: 0,
         }
     }
 

@@ -35,7 +35,7 @@ use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
 use crate::digest::Digest;
 use crate::media::aac_config;
 use crate::partition::{PlacedChunk, TrackKind};
-use crate::profile::{AudioProfile, REORDER_FRAMES, VideoProfile};
+use crate::profile::{AudioProfile, VideoProfile};
 use crate::render::{RenderPool, SharedLayers, Urgency};
 
 /// Why a chunk cannot be had.
@@ -222,7 +222,6 @@ impl Delivery {
             width,
             height,
             avcc,
-            composition_delay: REORDER_FRAMES * profile.rate.ticks_per_frame(),
         });
         self.remember(name, track)
     }

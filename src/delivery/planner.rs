@@ -12,7 +12,7 @@ use crate::delivery::fetching::{Fetched, fetch, refused};
 use crate::fetch::{Downloads, Freshness, Held};
 use crate::media::{AssetLibrary, LibraryError};
 use crate::partition::{Partition, PartitionWish, PlacedChunk, TrackKind, partition, rung};
-use crate::profile::VideoProfile;
+use crate::profile::{REORDER_FRAMES, VideoProfile};
 use crate::raster::{FontCatalogue, FontError, FontSelection, OwnFont, Rasteriser};
 use crate::template::asset::{Place, Source};
 use crate::template::bind::{AssetInfo, Assets, FontBook, FontChoice, bind};
@@ -65,6 +65,25 @@ impl Plan {
         match (kind, &self.timeline.audio) {
             (TrackKind::Audio, Some(audio)) => audio.sample_rate,
             _ => NonZeroU32::new(self.timeline.video.timescale()).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
+    /// When the first sample of a track is decoded, in ticks of its clock.
+    ///
+    /// The first picture is shown [`REORDER_FRAMES`] after it is decoded. The sound
+    /// begins as late, so that they are together for a reader of any kind: whether
+    /// it knows edit lists or not, there is none to know.
+    pub fn first_decode_time(&self, kind: TrackKind) -> u64 {
+        let video = &self.timeline.video;
+        match (kind, &self.timeline.audio) {
+            (TrackKind::Audio, Some(audio)) => {
+                let delay = u64::from(REORDER_FRAMES * video.rate.ticks_per_frame());
+                let samples = delay * u64::from(audio.sample_rate.get());
+                let timescale = u64::from(video.timescale()).max(1);
+                // To the nearest sample: at 30000/1001 frames a second it is none.
+                (samples + timescale / 2) / timescale
+            }
+            _ => 0,
         }
     }
 }

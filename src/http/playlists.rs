@@ -11,10 +11,11 @@ use tokio::time::timeout_at;
 
 use crate::http::videos::find;
 use crate::http::{ApiError, AppState, cache_control};
-use crate::partition::TrackKind;
+use crate::partition::{PlacedChunk, TrackKind};
 use crate::playlist::{DeliveryDirectives, MediaPlaylist, Reload, TagError, Uri, decide};
-use crate::publish::live::{segment_uri, snapshot};
+use crate::publish::live::{for_player_at, snapshot};
 use crate::publish::playlists::{self, PlaylistError};
+use crate::publish::timing::TrackTiming;
 use crate::publish::{Video, VideoStatus};
 
 /// How long the first request for a growing playlist waits for its segments.
@@ -85,12 +86,13 @@ pub(super) async fn media(
 }
 
 fn vod(video: &Video, kind: TrackKind) -> Result<Response, ApiError> {
-    let segment = |_: usize, chunk: &crate::partition::PlacedChunk| segment_uri(chunk);
+    let timing = TrackTiming::of(&video.plan, kind);
+    let segment = |_: usize, chunk: &PlacedChunk| timing.segment_uri(chunk);
     let playlist = map(video, kind)
         .and_then(|map| {
             playlists::vod(
                 video.chunks(kind),
-                video.plan.clock(kind),
+                timing.clock,
                 video.targets,
                 map,
                 segment,
@@ -143,6 +145,10 @@ async fn live(
             video.watched_at((kind, playlist.segments.len()));
         }
         let early = playlist.segments.len() < least && !playlist.ended;
+        let playlist = match directives.msn {
+            Some(msn) if kind != TrackKind::Audio => for_player_at(playlist, msn),
+            _ => playlist,
+        };
         match decide(&playlist, directives) {
             Reload::BadRequest(error) => {
                 return Err(ApiError::field("query", error.to_string(), ""));
@@ -183,7 +189,7 @@ fn now(video: &Video, kind: TrackKind) -> Result<MediaPlaylist, TagError> {
         video.chunks(kind),
         &video.states(kind),
         video.reached_elsewhere(kind),
-        video.plan.clock(kind),
+        TrackTiming::of(&video.plan, kind),
         video.targets,
         map(video, kind)?,
     )

@@ -7,6 +7,7 @@ mod lookahead;
 pub mod playlists;
 pub mod registry;
 mod state;
+pub mod timing;
 mod track;
 pub mod video;
 

@@ -9,7 +9,7 @@ use loomcast::app;
 use loomcast::cmaf;
 use loomcast::fetch::Downloads;
 use loomcast::media::{self, PcmStore};
-use loomcast::partition::{PartitionWish, PlacedChunk};
+use loomcast::partition::{PartitionWish, PlacedChunk, TrackKind};
 use loomcast::render::{Renderer, SharedLayers};
 use loomcast::template::merge::Data;
 use serde_json::json;
@@ -89,12 +89,21 @@ fn fresh(scratch: &Scratch, edit: &Path, name: &str) -> Fresh {
     let plan = planner
         .plan(document, &Data::new(), &PartitionWish::default())
         .expect("plans");
+    // Where the folder has them: later by the delay of the pictures.
+    let published = |kind: TrackKind| {
+        let start = plan.first_decode_time(kind);
+        let moved = |chunk: &PlacedChunk| PlacedChunk {
+            decode_time: start + chunk.decode_time,
+            ..chunk.clone()
+        };
+        plan.chunks(kind).iter().map(moved).collect()
+    };
     let pcm = PcmStore::open(&scratch.path(name)).expect("opens");
     let rasteriser = Arc::clone(planner.rasteriser());
     Fresh {
         renderer: Renderer::new(planner.library().clone(), pcm, rasteriser),
-        video: plan.partition.video,
-        audio: plan.partition.audio,
+        video: published(TrackKind::Video),
+        audio: published(TrackKind::Audio),
     }
 }
 
