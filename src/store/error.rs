@@ -118,9 +118,9 @@ impl StoreError {
             IndexError::Busy => Self::InUse {
                 dir: path.to_owned(),
             },
-            damaged @ IndexError::Damaged(_) => Self::Index {
+            source @ (IndexError::Damaged(_) | IndexError::Closed) => Self::Index {
                 path: path.to_owned(),
-                source: damaged,
+                source,
             },
         }
     }

@@ -5,6 +5,11 @@
 //! (see [`super::record`]). Payloads do not belong here: sled with values of
 //! 50 KB and more grows without bound.
 //!
+//! A write that fails, as on a full disk, leaves sled refusing all that comes
+//! after, whether the disk has room again or not. So an index that failed is
+//! closed, and opened again by who calls a little later: what was durable is there
+//! again, what was not was not promised.
+//!
 //! What sled gives: after [`Index::flush`] a row survives the death of the
 //! process. It does not promise the last half second after a power loss, and it
 //! may panic on a damaged file. So every call is fenced, a panic becomes
@@ -13,7 +18,8 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -30,6 +36,10 @@ const SMALL_VERSION: u8 = 1;
 /// process to let go of its file.
 const CLOSING_WAIT: Duration = Duration::from_secs(5);
 
+/// How long an index that failed stays closed, so that a disk without room is not
+/// asked at every call.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+
 /// What is wrong with the index.
 #[derive(Debug, Error)]
 pub enum IndexError {
@@ -42,6 +52,9 @@ pub enum IndexError {
     /// Someone else has it open.
     #[error("the index is open elsewhere")]
     Busy,
+    /// It failed less than a second ago and is not opened again yet.
+    #[error("the index failed just now")]
+    Closed,
 }
 
 impl From<sled::Error> for IndexError {
@@ -100,28 +113,28 @@ impl Row {
     }
 }
 
-/// The open index.
+/// The index.
 pub(super) struct Index {
+    path: PathBuf,
+    cache_bytes: u64,
+    state: RwLock<State>,
+}
+
+enum State {
+    Open(Trees),
+    /// A call failed, or opening it again did.
+    Failed(Instant),
+}
+
+/// sled's part of an open index.
+struct Trees {
     db: sled::Db,
     chunks: sled::Tree,
     small: sled::Tree,
 }
 
-impl Index {
-    /// Opens the index in `path`, making it if there is none.
-    pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, IndexError> {
-        let since = Instant::now();
-        loop {
-            match Self::open_once(path, cache_bytes) {
-                Err(IndexError::Busy) if since.elapsed() < CLOSING_WAIT => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                other => return other,
-            }
-        }
-    }
-
-    fn open_once(path: &Path, cache_bytes: u64) -> Result<Self, IndexError> {
+impl Trees {
+    fn open(path: &Path, cache_bytes: u64) -> Result<Self, IndexError> {
         fenced(|| {
             let db = sled::Config::new()
                 .path(path)
@@ -132,44 +145,112 @@ impl Index {
             Ok(Self { db, chunks, small })
         })
     }
+}
+
+impl Index {
+    /// Opens the index in `path`, making it if there is none.
+    pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, IndexError> {
+        let since = Instant::now();
+        let trees = loop {
+            match Trees::open(path, cache_bytes) {
+                Err(IndexError::Busy) if since.elapsed() < CLOSING_WAIT => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                other => break other?,
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            cache_bytes,
+            state: RwLock::new(State::Open(trees)),
+        })
+    }
+
+    /// Runs `call` on the open index. If that fails, the index is closed.
+    fn with<T>(&self, call: impl FnOnce(&Trees) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = match &*state {
+            State::Open(_) => state,
+            State::Failed(_) => {
+                drop(state);
+                self.reopen()?;
+                self.state.read().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        let State::Open(trees) = &*state else {
+            // Another's call failed meanwhile.
+            return Err(IndexError::Closed);
+        };
+        let done = fenced(|| call(trees));
+        drop(state);
+        if let Err(error) = &done {
+            tracing::warn!(path = %self.path.display(), %error, "the index failed: closing it");
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            *state = State::Failed(Instant::now());
+        }
+        done
+    }
+
+    /// Opens an index that failed, unless it failed just now or another has opened it.
+    fn reopen(&self) -> Result<(), IndexError> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Open(_) => return Ok(()),
+            State::Failed(since) if since.elapsed() < REOPEN_PAUSE => {
+                return Err(IndexError::Closed);
+            }
+            State::Failed(_) => {}
+        }
+        match Trees::open(&self.path, self.cache_bytes) {
+            Ok(trees) => {
+                tracing::info!(path = %self.path.display(), "the index is open again");
+                *state = State::Open(trees);
+                Ok(())
+            }
+            Err(error) => {
+                *state = State::Failed(Instant::now());
+                Err(error)
+            }
+        }
+    }
 
     /// The row of `key`. One that cannot be read counts as none.
     pub fn get(&self, key: &ChunkKey) -> Result<Option<Row>, IndexError> {
-        fenced(|| {
-            let row = self.chunks.get(key.digest().as_bytes())?;
+        self.with(|trees| {
+            let row = trees.chunks.get(key.digest().as_bytes())?;
             Ok(row.and_then(|bytes| Row::decode(&bytes)))
         })
     }
 
     /// Writes the row of `key`; durable after [`Index::flush`].
     pub fn insert(&self, key: &ChunkKey, row: &Row) -> Result<(), IndexError> {
-        fenced(|| {
-            self.chunks.insert(key.digest().as_bytes(), row.encode())?;
+        self.with(|trees| {
+            trees.chunks.insert(key.digest().as_bytes(), row.encode())?;
             Ok(())
         })
     }
 
     /// Removes the row of `key`; durable after [`Index::flush`].
     pub fn remove(&self, key: &ChunkKey) -> Result<(), IndexError> {
-        fenced(|| {
-            self.chunks.remove(key.digest().as_bytes())?;
+        self.with(|trees| {
+            trees.chunks.remove(key.digest().as_bytes())?;
             Ok(())
         })
     }
 
     /// Makes everything written so far survive the process.
     pub fn flush(&self) -> Result<(), IndexError> {
-        fenced(|| {
-            self.db.flush()?;
+        self.with(|trees| {
+            trees.db.flush()?;
             Ok(())
         })
     }
 
     /// Shows every readable row, removes every unreadable one and says how many those were.
     pub fn sift(&self, mut show: impl FnMut(ChunkKey, Row)) -> Result<u64, IndexError> {
-        fenced(|| {
+        self.with(|trees| {
             let mut dropped = 0;
-            for entry in self.chunks.iter() {
+            for entry in trees.chunks.iter() {
                 let (name, bytes) = entry?;
                 let key = <[u8; 32]>::try_from(name.as_ref()).ok();
                 match (key, Row::decode(&bytes)) {
@@ -177,7 +258,7 @@ impl Index {
                         show(ChunkKey::new(Digest::from_bytes(key)), row);
                     }
                     _ => {
-                        self.chunks.remove(name)?;
+                        trees.chunks.remove(name)?;
                         dropped += 1;
                     }
                 }
@@ -188,8 +269,8 @@ impl Index {
 
     /// The small value called `name`.
     pub fn get_small(&self, name: &str) -> Result<Option<Bytes>, IndexError> {
-        fenced(|| {
-            let value = self.small.get(name)?;
+        self.with(|trees| {
+            let value = trees.small.get(name)?;
             Ok(value.and_then(|bytes| match bytes.split_first() {
                 Some((&SMALL_VERSION, value)) => Some(Bytes::copy_from_slice(value)),
                 _ => None,
@@ -199,19 +280,19 @@ impl Index {
 
     /// Writes a small value and says whether its name is new; durable after [`Index::flush`].
     pub fn put_small(&self, name: &str, value: &[u8]) -> Result<bool, IndexError> {
-        fenced(|| {
+        self.with(|trees| {
             let mut row = Vec::with_capacity(1 + value.len());
             row.push(SMALL_VERSION);
             row.extend_from_slice(value);
-            Ok(self.small.insert(name, row)?.is_none())
+            Ok(trees.small.insert(name, row)?.is_none())
         })
     }
 
     /// All small values.
     pub fn small_values(&self) -> Result<Vec<(String, Bytes)>, IndexError> {
-        fenced(|| {
+        self.with(|trees| {
             let mut values = Vec::new();
-            for entry in self.small.iter() {
+            for entry in trees.small.iter() {
                 let (name, row) = entry?;
                 if let (Ok(name), Some((&SMALL_VERSION, value))) =
                     (std::str::from_utf8(&name), row.split_first())
@@ -225,9 +306,9 @@ impl Index {
 
     /// Counts the small values by walking them.
     pub fn count_small(&self) -> Result<u64, IndexError> {
-        fenced(|| {
+        self.with(|trees| {
             let mut count = 0;
-            for entry in self.small.iter() {
+            for entry in trees.small.iter() {
                 entry?;
                 count += 1;
             }

@@ -20,6 +20,8 @@
 
 mod archive;
 mod error;
+#[cfg(test)]
+mod full_disk_tests;
 mod index;
 mod payload;
 mod put;
