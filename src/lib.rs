@@ -13,6 +13,8 @@
 //! - [`fetch`]: files of other servers.
 //! - [`media`], [`raster`] → [`render`]: files to pixels and samples, and those
 //!   to chunks. Only with the feature `media`.
+//! - [`live`]: frames of live streams to segments. Pure.
+//! - [`broadcast`]: live streams on the air, in the cache.
 //! - [`delivery`]: the one way to a chunk, cache else render.
 
 pub mod digest;
@@ -31,6 +33,7 @@ pub mod timeline;
 pub mod cache;
 pub mod catalogue;
 pub mod fetch;
+pub mod live;
 pub mod store;
 
 #[cfg(feature = "media")]
@@ -40,6 +43,7 @@ pub mod raster;
 #[cfg(feature = "media")]
 pub mod render;
 
+pub mod broadcast;
 #[cfg(feature = "media")]
 pub mod delivery;
 #[cfg(feature = "media")]

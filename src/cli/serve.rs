@@ -5,12 +5,15 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::app::{Engine, EngineConfig};
+use crate::broadcast::rtmp::{self, Gate};
+use crate::broadcast::{Hub, HubConfig};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
@@ -66,6 +69,30 @@ pub(super) struct ServeArgs {
     )]
     api_keys: Vec<String>,
 
+    /// Let encoders publish live streams by RTMP here, as rtmp://HOST/live/NAME
+    /// [default: none can]
+    #[arg(long, value_name = "ADDR", env = "LOOMCAST_RTMP")]
+    rtmp: Option<SocketAddr>,
+
+    /// The key that encoders must give, as NAME?key=KEY [default: none is needed]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "LOOMCAST_PUBLISH_KEY",
+        hide_env_values = true
+    )]
+    publish_key: Option<String>,
+
+    /// How long a live stream waits for its encoder to come back before it ends
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_LIVE_LINGER",
+        value_parser = clap::value_parser!(u64).range(..=86_400),
+        default_value = "10"
+    )]
+    live_linger: u64,
+
     /// What callbacks are signed with, 16 bytes or more [default: they are not]
     #[arg(
         long,
@@ -120,11 +147,30 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let listener = TcpListener::bind(args.listen)
             .await
             .with_context(|| format!("listening on {}", args.listen))?;
-        // The line that scripts wait for.
-        println!("loomcast: serving on http://{}", listener.local_addr()?);
         let cache = engine.delivery.cache().clone();
         let scrubber = Scrubber::start(cache.store().clone(), ScrubPlan::default())
             .context("starting the scrub")?;
+        let hub = Hub::new(
+            cache.clone(),
+            HubConfig {
+                linger: Duration::from_secs(args.live_linger),
+                ..HubConfig::default()
+            },
+        );
+        if let Some(address) = args.rtmp {
+            let door = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listening on {address} for encoders"))?;
+            println!(
+                "loomcast: encoders publish to rtmp://{}/live/NAME",
+                door.local_addr()?
+            );
+            let key = args.publish_key.clone();
+            let gate = key.map_or(Gate::Open, Gate::with_key);
+            tokio::spawn(rtmp::serve(door, hub.clone(), gate));
+        }
+        // The line that scripts wait for.
+        println!("loomcast: serving on http://{}", listener.local_addr()?);
         let publisher = Publisher::new(engine.delivery);
         let orders = Orders::new(engine.planner.clone(), publisher.clone());
         let config = CallbackConfig {
@@ -143,6 +189,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             catalogue,
             keys,
             orders,
+            hub,
             callbacks,
         };
         let stopped = async move {

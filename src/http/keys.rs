@@ -97,8 +97,8 @@ pub(super) async fn guard(
 /// Whether this makes, changes or lists something.
 fn is_work(method: &Method, path: &str) -> bool {
     let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    // Whoever knows a video's address may see it; the list tells all addresses.
-    !looks || path == "/v1/videos"
+    // Whoever knows the address of a video or stream may see it; the list tells all.
+    !looks || path == "/v1/videos" || path == "/v1/live"
 }
 
 #[cfg(test)]
@@ -140,6 +140,9 @@ mod tests {
         for (method, path, expected) in [
             (Method::GET, "/v1/videos/x/live.m3u8", false),
             (Method::GET, "/v1/videos", true),
+            (Method::GET, "/v1/live", true),
+            (Method::GET, "/v1/live/show", false),
+            (Method::GET, "/live/show/index.m3u8", false),
             (Method::HEAD, "/c/x/0.m4s", false),
             (Method::POST, "/v1/videos", true),
             (Method::DELETE, "/v1/videos/x", true),

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod health;
 mod keys;
+mod live;
 mod openapi;
 mod otio;
 mod pieces;

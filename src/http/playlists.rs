@@ -23,9 +23,10 @@ const FIRST_SEGMENT_WAIT: Duration = Duration::from_secs(20);
 
 /// Target durations after which a blocking request is given up
 /// (rfc8216bis, 6.2.5.2).
-const MAX_BLOCK_TARGETS: u32 = 3;
+pub(super) const MAX_BLOCK_TARGETS: u32 = 3;
 
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
+pub(super) const CONTENT_TYPE: HeaderValue =
+    HeaderValue::from_static("application/vnd.apple.mpegurl");
 
 /// `GET /v1/videos/{id}/live.m3u8` and `index.m3u8`
 pub(super) async fn multivariant(
@@ -174,7 +175,7 @@ async fn live(
 
 /// Lifetimes as rfc8216bis, Appendix B.1 has them: what a blocking request
 /// names never changes, anything else is old after half a target duration.
-fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
+pub(super) fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
     let target = playlist.target_duration_s;
     let lifetime = if blocking { 6 * target } else { target / 2 };
     let headers = [
@@ -203,6 +204,6 @@ fn map(video: &Video, kind: TrackKind) -> Result<Uri, TagError> {
     Uri::new(format!("/i/{name}.mp4"))
 }
 
-fn internal(error: impl std::fmt::Display) -> ApiError {
+pub(super) fn internal(error: impl std::fmt::Display) -> ApiError {
     ApiError::Internal(error.to_string())
 }

@@ -11,11 +11,12 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::cors::{Any, CorsLayer};
 
+use crate::broadcast::Hub;
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{
-    chunks, edit_api, files, health, openapi, otio, playlists, studio, templates, videos,
+    chunks, edit_api, files, health, live, openapi, otio, playlists, studio, templates, videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
@@ -41,6 +42,8 @@ pub struct AppState {
     pub keys: ApiKeys,
     /// Videos that are asked for, until they are published.
     pub orders: Orders,
+    /// The live streams.
+    pub hub: Hub,
     /// Whom to tell how they end.
     pub callbacks: Callbacks,
 }
@@ -77,7 +80,9 @@ pub fn router(state: AppState) -> Router {
     // What players ask for every few seconds goes through as little as can be.
     let media = Router::new()
         .route("/c/{key}/{file}", get(chunks::chunk))
-        .route("/i/{file}", get(chunks::init));
+        .route("/i/{file}", get(chunks::init))
+        .route("/live/{name}/{epoch}/{file}", get(live::init))
+        .route("/live/{name}/{epoch}/{track}/{file}", get(live::segment));
     let text = Router::new()
         // Videos
         .route("/v1/videos", get(videos::list).post(videos::create))
@@ -87,6 +92,10 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/videos/{id}/thumbnail.jpg", get(files::thumbnail))
         .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
+        // Live streams
+        .route("/v1/live", get(live::list))
+        .route("/v1/live/{name}", get(live::show))
+        .route("/live/{name}/{file}", get(live::playlist))
         // Templates; the rest of them is among the routes of the Edit API, which has
         // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))

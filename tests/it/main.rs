@@ -29,6 +29,7 @@ mod gallery;
 mod hostile;
 mod ladder;
 mod layers;
+mod live;
 mod openapi;
 mod origin;
 mod otio;

@@ -69,6 +69,9 @@ fn every_route_is_described_and_what_is_described_is_there() {
         let operations = operations.as_object().expect("operations");
         let concrete = path
             .replace("{id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{name}", "show")
+            .replace("{epoch}", "0")
+            .replace("{track}", "video")
             .replace("{kind}", "live")
             .replace("{key}", "0")
             .replace("{file}", "0.m4s")

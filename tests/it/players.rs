@@ -73,13 +73,13 @@ impl Drop for Browser {
 
 /// How somebody watches.
 #[derive(Clone, Copy)]
-struct Viewing<'a> {
+pub struct Viewing<'a> {
     /// Where they jump to after the first pictures.
-    seek: Option<f64>,
+    pub seek: Option<f64>,
     /// How fast.
-    rate: f64,
+    pub rate: f64,
     /// From which second on they load which size, counted from the smallest.
-    sizes: &'a [(f64, usize)],
+    pub sizes: &'a [(f64, usize)],
 }
 
 impl Default for Viewing<'_> {
@@ -93,7 +93,7 @@ impl Default for Viewing<'_> {
 }
 
 /// Plays `source` in Chromium and returns what the page tells.
-fn play_in_chromium(server: &Server, source: &str, viewing: Viewing) -> Value {
+pub fn play_in_chromium(server: &Server, source: &str, viewing: Viewing) -> Value {
     let page = include_str!("page.html")
         .replace("SERVER", &server.url(""))
         .replace("SOURCE", source)

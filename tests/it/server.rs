@@ -25,6 +25,7 @@ pub fn shipped(folder: &str) -> PathBuf {
 pub struct Server {
     child: Child,
     address: String,
+    rtmp: Option<String>,
     /// Kept alive for as long as its process writes into it.
     _data: Option<TempDir>,
     agent: ureq::Agent,
@@ -65,15 +66,19 @@ impl Server {
             .stderr(log)
             .spawn()
             .expect("the server starts");
-        let mut line = String::new();
         let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("the server speaks");
-        let address = line.trim().strip_prefix("loomcast: serving on http://");
-        let address = address
-            .unwrap_or_else(|| panic!("{line:?} is no address; see {}", data.display()))
-            .to_owned();
+        let mut rtmp = None;
+        let mut lines = BufReader::new(stdout).lines();
+        let address = loop {
+            let line = lines.next().and_then(Result::ok);
+            let line = line.unwrap_or_else(|| panic!("no address; see {}", data.display()));
+            if let Some(door) = line.strip_prefix("loomcast: encoders publish to ") {
+                rtmp = Some(door.to_owned());
+            }
+            if let Some(address) = line.strip_prefix("loomcast: serving on http://") {
+                break address.to_owned();
+            }
+        };
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
@@ -82,6 +87,7 @@ impl Server {
         Self {
             child,
             address,
+            rtmp,
             _data: None,
             agent,
         }
@@ -90,6 +96,12 @@ impl Server {
     /// The absolute address of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Where encoders publish stream `name`.
+    pub fn rtmp(&self, name: &str) -> String {
+        let door = self.rtmp.as_ref().expect("it was started with --rtmp");
+        door.replace("NAME", name)
     }
 
     /// `GET path`

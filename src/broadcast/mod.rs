@@ -1,0 +1,18 @@
+//! Live streams on the air: who publishes what, and what players get of it.
+//!
+//! Frames come in through a [`Publisher`], are cut by [`crate::live`], and their
+//! segments are fragments of the one cache, as chunks of rendered video are: a
+//! player that asks for an open segment follows it, a complete one is found in
+//! memory or on disk.
+//!
+//! A stream has one publisher at a time. When it goes, the stream waits for it to
+//! come back: numbers go on, after a discontinuity. Only then does it end.
+
+mod hub;
+mod publisher;
+pub mod rtmp;
+mod stream;
+
+pub use hub::{Hub, HubConfig, PublishError};
+pub use publisher::{PublishedTrack, Publisher};
+pub use stream::{LiveStream, StreamStatus};

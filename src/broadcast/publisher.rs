@@ -1,0 +1,246 @@
+//! The publishing side of a stream: frames to segments in the cache.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::broadcast::hub::{HubConfig, Seat};
+use crate::broadcast::stream::LiveStream;
+use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
+use crate::chunk::ChunkKey;
+use crate::cmaf::{CmafError, Track, init_segment};
+use crate::live::window::{Window, WindowConfig};
+use crate::live::{Clocks, Cut, Ending, LiveFrame, LiveTrack, Segmenter};
+use crate::playlist::{TagError, UnixMillis};
+
+/// Where a stream's time begins, in milliseconds: decoding may begin a little
+/// before showing does, and no time is negative.
+const ORIGIN_MS: i64 = 10_000;
+
+/// Why a frame could not be published.
+#[derive(Debug, Error)]
+pub enum PublishingError {
+    /// It could not be packaged.
+    #[error(transparent)]
+    Cmaf(#[from] CmafError),
+    /// The cache does not take it.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The segment that it belongs to has failed.
+    #[error(transparent)]
+    Fill(#[from] FillError),
+    /// The stream cannot be named in a playlist.
+    #[error(transparent)]
+    Tag(#[from] TagError),
+}
+
+/// A track that is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedTrack {
+    /// Which.
+    pub kind: LiveTrack,
+    /// What its samples are.
+    pub track: Track,
+}
+
+/// The one publisher of a stream. Dropped, it leaves the stream to the next.
+pub struct Publisher {
+    stream: Arc<LiveStream>,
+    config: HubConfig,
+    segmenter: Option<Segmenter>,
+    clocks: Clocks,
+    writers: BTreeMap<LiveTrack, FragmentWriter>,
+    /// The source's time that is [`Self::base_ms`] in the stream.
+    source_start_ms: Option<i64>,
+    /// Where in the stream this stretch of it begins, and when that was.
+    base_ms: i64,
+    begun: UnixMillis,
+    /// Tracks whose next segment is the first of a stretch after another.
+    broken: Vec<LiveTrack>,
+    _seat: Seat,
+}
+
+impl Publisher {
+    pub(super) fn new(
+        stream: Arc<LiveStream>,
+        config: HubConfig,
+        seat: Seat,
+        base_ms: i64,
+    ) -> Self {
+        Self {
+            stream,
+            config,
+            segmenter: None,
+            clocks: Clocks {
+                video: None,
+                audio: None,
+            },
+            writers: BTreeMap::new(),
+            source_start_ms: None,
+            base_ms: base_ms.max(ORIGIN_MS),
+            begun: now(),
+            broken: Vec::new(),
+            _seat: seat,
+        }
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &Arc<LiveStream> {
+        &self.stream
+    }
+
+    /// A stretch of the stream begins: what was before it ends, what follows has
+    /// these tracks. The times of its frames need not go on from those before.
+    pub async fn begin(&mut self, tracks: &[PublishedTrack]) -> Result<(), PublishingError> {
+        self.end_stretch().await?;
+        let clock = |kind: LiveTrack| {
+            let found = tracks.iter().find(|published| published.kind == kind);
+            found.map(|published| published.track.timescale())
+        };
+        self.clocks = Clocks {
+            video: clock(LiveTrack::Video),
+            audio: clock(LiveTrack::Audio),
+        };
+        for PublishedTrack { kind, track } in tracks {
+            let window = || self.window(*kind, track.timescale());
+            let init = init_segment(track)?;
+            self.stream.describe(*kind, track.clone(), init, window);
+            if self.base_ms > ORIGIN_MS {
+                self.broken.push(*kind);
+            }
+        }
+        self.segmenter = Some(Segmenter::new(self.config.cutting, self.clocks));
+        Ok(())
+    }
+
+    fn window(&self, kind: LiveTrack, timescale: u32) -> Window {
+        Window::new(WindowConfig {
+            prefix: self.stream.prefix(kind),
+            timescale: NonZeroU32::new(timescale).unwrap_or(NonZeroU32::MIN),
+            target_duration_s: self.config.cutting.target_duration_s(),
+            part_ms: self.config.cutting.part_ms,
+            window_ms: self.config.window_ms,
+        })
+    }
+
+    /// The next frame, its time as the source counts.
+    pub async fn push(&mut self, mut frame: LiveFrame) -> Result<(), PublishingError> {
+        let Some(timescale) = self.clock(frame.track) else {
+            return Ok(());
+        };
+        let ticks = |ms: i64| ms * i64::from(timescale) / 1000;
+        let start = *self.source_start_ms.get_or_insert_with(|| {
+            self.begun = now();
+            milliseconds(frame.decode_time, timescale)
+        });
+        frame.decode_time += ticks(self.base_ms) - ticks(start);
+        let Some(segmenter) = &mut self.segmenter else {
+            return Ok(());
+        };
+        // What came before the stretch began is not of it.
+        if frame.decode_time < 0 {
+            return Ok(());
+        }
+        let cuts = segmenter.push(frame)?;
+        self.apply(cuts).await
+    }
+
+    /// Ends the stretch; the stream waits for another.
+    pub async fn end_stretch(&mut self) -> Result<(), PublishingError> {
+        let Some(mut segmenter) = self.segmenter.take() else {
+            return Ok(());
+        };
+        let Ending { cuts, ends } = segmenter.end()?;
+        let end = ends
+            .iter()
+            .filter_map(|(track, end)| Some(milliseconds(*end, self.clock(*track)?) + 1));
+        self.base_ms = end.max().unwrap_or(self.base_ms);
+        self.source_start_ms = None;
+        self.apply(cuts).await
+    }
+
+    /// Where the next stretch would begin, in milliseconds of the stream.
+    pub(super) const fn reached_ms(&self) -> i64 {
+        self.base_ms
+    }
+
+    async fn apply(&mut self, cuts: Vec<Cut>) -> Result<(), PublishingError> {
+        for cut in cuts {
+            match cut {
+                Cut::Opened { track, decode_time } => self.open(track, decode_time).await?,
+                Cut::Part { track, part } => {
+                    let meta = part.meta;
+                    if let Some(writer) = self.writers.get_mut(&track) {
+                        writer.push(part)?;
+                        self.stream.part(track, meta);
+                    }
+                }
+                Cut::Closed { track, ticks } => {
+                    if let Some(writer) = self.writers.remove(&track) {
+                        writer.finish(0)?;
+                    }
+                    self.stream.closed(track, ticks.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&mut self, track: LiveTrack, decode_time: i64) -> Result<(), PublishingError> {
+        let (Some(key), Some(timescale)) = (self.stream.next_key(track), self.clock(track)) else {
+            return Ok(());
+        };
+        let (writer, fragment) = begin(self.stream.cache(), key).await?;
+        self.writers.insert(track, writer);
+        let since = milliseconds(decode_time, timescale) - self.base_ms;
+        let taken = UnixMillis(self.begun.0.saturating_add_signed(since));
+        let broken = self.broken.iter().position(|broken| *broken == track);
+        let discontinuity = broken.map(|index| self.broken.remove(index)).is_some();
+        let decode_time = u64::try_from(decode_time).unwrap_or(0);
+        self.stream
+            .opened(track, fragment, decode_time, taken, discontinuity)?;
+        Ok(())
+    }
+
+    const fn clock(&self, track: LiveTrack) -> Option<u32> {
+        match track {
+            LiveTrack::Video => self.clocks.video,
+            LiveTrack::Audio => self.clocks.audio,
+        }
+    }
+}
+
+/// A fragment of the cache that this process writes as its frames come.
+async fn begin(
+    cache: &FragmentCache,
+    key: ChunkKey,
+) -> Result<(FragmentWriter, Fragment), PublishingError> {
+    let (tell, told) = oneshot::channel();
+    let slot = Mutex::new(Some(tell));
+    // Asked a second time, as after a writer that went early, it has nothing to give.
+    let source = move |writer: FragmentWriter| {
+        let tell = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(tell) = tell {
+            drop(tell.send(writer));
+        }
+    };
+    let access = cache.get_or_fill(key, source).await?;
+    let writer = told.await.map_err(|_| FillError::SourceGone)?;
+    Ok((writer, access.fragment))
+}
+
+fn milliseconds(ticks: i64, timescale: u32) -> i64 {
+    let scaled = i128::from(ticks) * 1000;
+    i64::try_from(scaled.div_euclid(i128::from(timescale.max(1)))).unwrap_or(i64::MAX)
+}
+
+pub(super) fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    UnixMillis(since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }))
+}

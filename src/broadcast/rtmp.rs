@@ -1,0 +1,249 @@
+//! The door for encoders: RTMP over TCP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::broadcast::hub::{Hub, MAX_STREAMS};
+use crate::broadcast::publisher::{PublishedTrack, Publisher, PublishingError};
+use crate::live::demux::{DemuxError, Demuxed, Demuxer};
+use crate::live::rtmp::{Publishing, RtmpError, RtmpEvent, Secret};
+
+/// Connections at a time: one a stream, and as many that are not let in yet.
+const MAX_CONNECTIONS: usize = 2 * MAX_STREAMS;
+
+/// How long an encoder may be silent. Some send nothing while a scene is still.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long an encoder may take to ask.
+const ASKING: Duration = Duration::from_secs(10);
+
+/// How long an encoder that has been answered for the last time may take to close.
+const HANGING_UP: Duration = Duration::from_secs(1);
+
+/// What is read at a time, in bytes.
+const READ_BYTES: usize = 64 << 10;
+
+/// Who may publish.
+#[derive(Clone, Debug, Default)]
+pub enum Gate {
+    /// Everybody who reaches the port.
+    #[default]
+    Open,
+    /// Who gives this key as `key` in the query of the stream's name.
+    Key(Secret),
+}
+
+impl Gate {
+    /// Lets in who gives `key`.
+    pub const fn with_key(key: String) -> Self {
+        Self::Key(Secret::new(key))
+    }
+
+    /// Whether an encoder with this query may publish.
+    fn lets_in(&self, query: Option<&Secret>) -> bool {
+        let Self::Key(key) = self else { return true };
+        let Some(query) = query else { return false };
+        let given = url::form_urlencoded::parse(query.expose().as_bytes());
+        let mut keys = given.filter(|(name, _)| name == "key");
+        keys.any(|(_, value)| key.is(&value))
+    }
+}
+
+#[derive(Debug, Error)]
+enum ConnectionError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Rtmp(#[from] RtmpError),
+    #[error(transparent)]
+    Demux(#[from] DemuxError),
+    #[error(transparent)]
+    Publishing(#[from] PublishingError),
+    #[error("it sent nothing for {} s", .0.as_secs())]
+    Silent(Duration),
+}
+
+/// Lets encoders in on `listener`, for ever.
+pub async fn serve(listener: TcpListener, hub: Hub, gate: Gate) {
+    let gate = Arc::new(gate);
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let (socket, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of sockets, mostly: others close theirs.
+                tracing::warn!(%error, "an encoder could not connect");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // One too many is hung up on.
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tracing::warn!(%peer, "too many encoders");
+            continue;
+        };
+        let (hub, gate) = (hub.clone(), Arc::clone(&gate));
+        tokio::spawn(async move {
+            let mut connection = Connection::new(socket, peer);
+            if let Err(error) = connection.run(&hub, &gate).await {
+                tracing::warn!(%peer, %error, "an encoder's connection failed");
+            }
+            connection.farewell(&hub).await;
+            drop(place);
+        });
+    }
+}
+
+struct Connection {
+    socket: TcpStream,
+    peer: SocketAddr,
+    session: Publishing,
+    demuxer: Demuxer,
+    publisher: Option<Publisher>,
+}
+
+impl Connection {
+    fn new(socket: TcpStream, peer: SocketAddr) -> Self {
+        Self {
+            socket,
+            peer,
+            session: Publishing::new(),
+            demuxer: Demuxer::default(),
+            publisher: None,
+        }
+    }
+
+    async fn run(&mut self, hub: &Hub, gate: &Gate) -> Result<(), ConnectionError> {
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let patience = match self.publisher {
+                Some(_) => SILENCE,
+                None => ASKING,
+            };
+            let read = timeout(patience, self.socket.read(&mut buffer)).await;
+            let count = read.map_err(|_| ConnectionError::Silent(patience))??;
+            if count == 0 {
+                self.session.close();
+                return self.events(hub, gate).await;
+            }
+            // What it says in error is still sent.
+            let fed = self.session.feed(&buffer[..count]);
+            let done = self.events(hub, gate).await;
+            let output = self.session.take_output();
+            self.socket.write_all(&output).await?;
+            fed?;
+            done?;
+            if self.session.ended() {
+                return self.hang_up(&mut buffer).await;
+            }
+        }
+    }
+
+    /// Lets the peer close first: a reset could overtake the last answer.
+    async fn hang_up(&mut self, buffer: &mut [u8]) -> Result<(), ConnectionError> {
+        let until_closed = async {
+            while self.socket.read(buffer).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        };
+        // Who talks on has heard enough.
+        match timeout(HANGING_UP, until_closed).await {
+            Ok(closed) => Ok(closed?),
+            Err(_) => Ok(self.socket.shutdown().await?),
+        }
+    }
+
+    async fn events(&mut self, hub: &Hub, gate: &Gate) -> Result<(), ConnectionError> {
+        while let Some(event) = self.session.next_event() {
+            match event {
+                RtmpEvent::Publish { key, query, .. } => {
+                    self.asked(hub, gate, &key, query.as_ref())?;
+                }
+                RtmpEvent::Tag {
+                    kind,
+                    timestamp_ms,
+                    body,
+                } => {
+                    for demuxed in self.demuxer.push(kind, timestamp_ms, &body)? {
+                        self.publish(demuxed).await?;
+                    }
+                }
+                RtmpEvent::Unpublish => self.farewell(hub).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// The stream's name is what encoders call its key; the key to the gate is asked
+    /// for beside it, as names are seen by all who watch.
+    fn asked(
+        &mut self,
+        hub: &Hub,
+        gate: &Gate,
+        name: &Secret,
+        query: Option<&Secret>,
+    ) -> Result<(), ConnectionError> {
+        if !gate.lets_in(query) {
+            tracing::warn!(peer = %self.peer, "an encoder without the key was sent away");
+            return Ok(self
+                .session
+                .reject("the key is wrong or missing: expected NAME?key=KEY")?);
+        }
+        match hub.publish(name.expose()) {
+            Ok(publisher) => {
+                tracing::info!(peer = %self.peer, stream = name.expose(), "an encoder publishes");
+                self.publisher = Some(publisher);
+                Ok(self.session.accept()?)
+            }
+            Err(error) => {
+                tracing::warn!(peer = %self.peer, %error, "an encoder was sent away");
+                Ok(self.session.reject(&error.to_string())?)
+            }
+        }
+    }
+
+    async fn publish(&mut self, demuxed: Demuxed) -> Result<(), ConnectionError> {
+        let Some(publisher) = &mut self.publisher else {
+            return Ok(());
+        };
+        match demuxed {
+            Demuxed::Begin(tracks) => {
+                let tracks = tracks.into_iter();
+                let tracks: Vec<_> = tracks
+                    .map(|(kind, track)| PublishedTrack { kind, track })
+                    .collect();
+                publisher.begin(&tracks).await?;
+            }
+            Demuxed::Frame(frame) => publisher.push(frame).await?,
+        }
+        Ok(())
+    }
+
+    async fn farewell(&mut self, hub: &Hub) {
+        if let Some(publisher) = self.publisher.take() {
+            tracing::info!(stream = publisher.stream().name(), "an encoder has gone");
+            hub.farewell(publisher).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_with_a_key_lets_in_who_has_it() {
+        let gate = Gate::Key(Secret::new("open sesame".into()));
+        let asked = |query: &str| gate.lets_in(Some(&Secret::new(query.into())));
+        assert!(asked("key=open%20sesame") && asked("a=b&key=open+sesame"));
+        assert!(!asked("key=open") && !asked("keys=open%20sesame") && !asked(""));
+        assert!(!gate.lets_in(None));
+        assert!(Gate::Open.lets_in(None));
+    }
+}

@@ -1,0 +1,297 @@
+//! One live stream, as everybody sees it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::cache::{CacheError, Fragment, FragmentCache};
+use crate::chunk::PartMeta;
+use crate::cmaf::Track;
+use crate::live::LiveTrack;
+use crate::live::window::{Place, Window};
+use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
+
+/// The most init segments that a track keeps: one a change of its encoding. A
+/// player that is further behind has to begin anew.
+const MAX_INITS: usize = 16;
+
+/// How a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamStatus {
+    /// Somebody publishes.
+    Live,
+    /// The publisher went, and may come back.
+    Away,
+    /// It is over.
+    Ended,
+}
+
+impl StreamStatus {
+    /// Its name in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Away => "away",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A stream; [`super::Hub`] knows it by its name.
+pub struct LiveStream {
+    name: String,
+    /// Tells this stream from all others of its name, in addresses.
+    epoch: String,
+    cache: FragmentCache,
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+}
+
+struct State {
+    status: StreamStatus,
+    tracks: BTreeMap<LiveTrack, TrackState>,
+    bytes_in: u64,
+    since: UnixMillis,
+}
+
+struct TrackState {
+    window: Window,
+    /// What its samples are now.
+    track: Track,
+    /// The init segments, numbered from 1; those before `first_init` are forgotten.
+    inits: Vec<Bytes>,
+    first_init: usize,
+    /// The segment that is being written and the one before: the cache may still be
+    /// taking it in.
+    open: Option<(u64, Fragment)>,
+    before: Option<(u64, Fragment)>,
+}
+
+/// What is told about a stream.
+#[derive(Clone, Debug)]
+pub struct StreamReport {
+    /// How it is.
+    pub status: StreamStatus,
+    /// When it began.
+    pub since: UnixMillis,
+    /// Bytes of frames that came in.
+    pub bytes_in: u64,
+    /// Its tracks, with the number of the segment that is current.
+    pub tracks: Vec<(LiveTrack, Track, u64)>,
+}
+
+impl LiveStream {
+    pub(super) fn new(name: String, epoch: String, cache: FragmentCache, now: UnixMillis) -> Self {
+        Self {
+            name,
+            epoch,
+            cache,
+            state: Mutex::new(State {
+                status: StreamStatus::Live,
+                tracks: BTreeMap::new(),
+                bytes_in: 0,
+                since: now,
+            }),
+            changed: watch::channel(0).0,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What tells it from all other streams of its name.
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
+    /// What addresses of a track begin with.
+    pub fn prefix(&self, track: LiveTrack) -> String {
+        format!("/live/{}/{}/{}", self.name, self.epoch, track.name())
+    }
+
+    /// Tells of each change: parts, segments, tracks, the status.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// How it is.
+    pub fn status(&self) -> StreamStatus {
+        self.state().status
+    }
+
+    /// What there is to tell.
+    pub fn report(&self) -> StreamReport {
+        let state = self.state();
+        let track = |(kind, track): (&LiveTrack, &TrackState)| {
+            (*kind, track.track.clone(), track.window.current())
+        };
+        StreamReport {
+            status: state.status,
+            since: state.since,
+            bytes_in: state.bytes_in,
+            tracks: state.tracks.iter().map(track).collect(),
+        }
+    }
+
+    /// The tracks that there are, and what their samples are now.
+    pub fn tracks(&self) -> Vec<(LiveTrack, Track)> {
+        let state = self.state();
+        let tracks = state.tracks.iter();
+        tracks
+            .map(|(kind, track)| (*kind, track.track.clone()))
+            .collect()
+    }
+
+    /// The playlist of a track as it is now; `None` if there is no such track.
+    pub fn playlist(&self, track: LiveTrack) -> Option<Result<MediaPlaylist, TagError>> {
+        let state = self.state();
+        state
+            .tracks
+            .get(&track)
+            .map(|track| track.window.playlist())
+    }
+
+    /// Init segment `number` of a track.
+    pub fn init(&self, track: LiveTrack, number: usize) -> Option<Bytes> {
+        let state = self.state();
+        let track = state.tracks.get(&track)?;
+        let index = number.checked_sub(1)?.checked_sub(track.first_init)?;
+        track.inits.get(index).cloned()
+    }
+
+    /// Segment `number` of a track and where it is placed; `None` if it is neither
+    /// listed nor open, nor in the cache any more.
+    pub async fn segment(
+        &self,
+        track: LiveTrack,
+        number: u64,
+    ) -> Result<Option<(Fragment, Place)>, CacheError> {
+        let found = {
+            let state = self.state();
+            let Some(track) = state.tracks.get(&track) else {
+                return Ok(None);
+            };
+            let Some(place) = track.window.place(number) else {
+                return Ok(None);
+            };
+            let held = [&track.open, &track.before].into_iter().flatten();
+            let held = held.into_iter().find(|(held, _)| *held == number);
+            (held.map(|(_, fragment)| fragment.clone()), place)
+        };
+        match found {
+            (Some(fragment), place) => Ok(Some((fragment, place))),
+            (None, place) => {
+                let chunk = self.cache.get(&place.key).await?;
+                Ok(chunk.map(|chunk| (Fragment::ready(chunk), place)))
+            }
+        }
+    }
+
+    /// The number of the segment of a track that is open or comes next.
+    pub fn current(&self, track: LiveTrack) -> Option<u64> {
+        let state = self.state();
+        state.tracks.get(&track).map(|track| track.window.current())
+    }
+
+    pub(super) fn cache(&self) -> &FragmentCache {
+        &self.cache
+    }
+
+    /// A track begins, or goes on with other samples: they need `init` from here on.
+    pub(super) fn describe(
+        &self,
+        kind: LiveTrack,
+        track: Track,
+        init: Bytes,
+        window: impl FnOnce() -> Window,
+    ) {
+        let mut state = self.state();
+        let known = state.tracks.entry(kind).or_insert_with(|| TrackState {
+            window: window(),
+            track: track.clone(),
+            inits: Vec::new(),
+            first_init: 0,
+            open: None,
+            before: None,
+        });
+        known.track = track;
+        if known.inits.last() != Some(&init) {
+            known.inits.push(init);
+        }
+        if known.inits.len() > MAX_INITS {
+            known.inits.remove(0);
+            known.first_init += 1;
+        }
+    }
+
+    /// What the next segment of a track is called in the cache.
+    pub(super) fn next_key(&self, kind: LiveTrack) -> Option<crate::chunk::ChunkKey> {
+        let state = self.state();
+        let window = &state.tracks.get(&kind)?.window;
+        Some(window.key(window.current()))
+    }
+
+    /// The next segment of a track begins, and is written to `fragment`.
+    pub(super) fn opened(
+        &self,
+        kind: LiveTrack,
+        fragment: Fragment,
+        decode_time: u64,
+        taken: UnixMillis,
+        discontinuity: bool,
+    ) -> Result<(), TagError> {
+        let prefix = self.prefix(kind);
+        self.change(kind, |track| {
+            let number = track.first_init + track.inits.len();
+            let map = Uri::new(format!("{prefix}.{number}.mp4"))?;
+            let number = track.window.open(decode_time, map, taken, discontinuity);
+            track.before = track.open.replace((number, fragment));
+            Ok(())
+        })
+        .unwrap_or(Ok(()))
+    }
+
+    /// The open segment of a track has another part.
+    pub(super) fn part(&self, kind: LiveTrack, part: PartMeta) {
+        self.state().bytes_in += u64::from(part.bytes);
+        self.change(kind, |track| track.window.part(part));
+    }
+
+    /// The open segment of a track is whole.
+    pub(super) fn closed(&self, kind: LiveTrack, ticks: u64) {
+        self.change(kind, |track| track.window.close(ticks));
+    }
+
+    /// Somebody publishes, or does no more.
+    pub(super) fn set_status(&self, status: StreamStatus) {
+        let mut state = self.state();
+        state.status = status;
+        if status == StreamStatus::Ended {
+            state
+                .tracks
+                .values_mut()
+                .for_each(|track| track.window.end());
+        }
+        drop(state);
+        self.tell();
+    }
+
+    fn change<T>(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState) -> T) -> Option<T> {
+        let changed = self.state().tracks.get_mut(&kind).map(change);
+        self.tell();
+        changed
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|version| *version += 1);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change is whole or not begun: a panic elsewhere leaves none half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,350 @@
+//! Live streams for players: playlists, init segments, segments and parts.
+//!
+//! Playlists are asked for by the stream's name; what they list has the stream's
+//! epoch in its address, so that a stream of the same name never has the same
+//! addresses. Nothing of a segment or part is sent before all of it is there
+//! (rfc8216bis, 6.2.6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::broadcast::{LiveStream, StreamStatus};
+use crate::cmaf::{Retimed, Track, codec_string, placed};
+use crate::http::cache_control::{self, IMMUTABLE};
+use crate::http::pieces::Pieces;
+use crate::http::playlists::{CONTENT_TYPE, MAX_BLOCK_TARGETS, answer, internal};
+use crate::http::{ApiError, AppState};
+use crate::live::LiveTrack;
+use crate::playlist::{
+    DeliveryDirectives, MultivariantPlaylist, QuotedString, Reload, Rendition, RenditionReport,
+    TagError, Uri, Variant, decide,
+};
+
+/// How long the first requests of all wait for a stream's first segment.
+const JOIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What is said of a stream's bit rate before it is known: players only compare.
+const BANDWIDTH_GUESS: u64 = 5_000_000;
+
+/// The audio group of every multivariant playlist.
+const AUDIO_GROUP: &str = "sound";
+
+const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
+
+/// `GET /live/{name}/index.m3u8`, `video.m3u8`, `audio.m3u8`
+pub(super) async fn playlist(
+    State(state): State<Arc<AppState>>,
+    Path((name, file)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let stream = find(&state, &name)?;
+    if file == "index.m3u8" {
+        return multivariant(&stream).await;
+    }
+    let track = file.strip_suffix(".m3u8").and_then(track_named);
+    let track = track.ok_or_else(|| {
+        ApiError::NotFound(format!(
+            "no playlist {file:?}: expected index.m3u8, video.m3u8 or audio.m3u8"
+        ))
+    })?;
+    media(&stream, track, &query.unwrap_or_default()).await
+}
+
+/// Waits until it is known which tracks there are.
+async fn multivariant(stream: &LiveStream) -> Result<Response, ApiError> {
+    let deadline = Instant::now() + JOIN_DEADLINE;
+    let mut changes = stream.changes();
+    let tracks = loop {
+        changes.mark_unchanged();
+        let tracks = stream.tracks();
+        if !tracks.is_empty() {
+            break tracks;
+        }
+        wait(&mut changes, deadline).await?;
+    };
+    let text = multivariant_text(&tracks)?;
+    let headers = [
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+        // Another publisher of the same name may have other tracks.
+        (header::CACHE_CONTROL, cache_control::seconds(2)),
+    ];
+    Ok((headers, text).into_response())
+}
+
+fn multivariant_text(tracks: &[(LiveTrack, Track)]) -> Result<String, ApiError> {
+    let codecs = |kind: LiveTrack| {
+        let found = tracks.iter().find(|(known, _)| *known == kind);
+        found.map(|(_, track)| codec_string(track)).transpose()
+    };
+    let (video, audio) = (
+        codecs(LiveTrack::Video).map_err(internal)?,
+        codecs(LiveTrack::Audio).map_err(internal)?,
+    );
+    let resolution = tracks.iter().find_map(|(_, track)| match track {
+        Track::Video(video) => Some((video.width, video.height)),
+        Track::Audio(_) => None,
+    });
+    let channels = tracks.iter().find_map(|(_, track)| match track {
+        Track::Audio(audio) => Some(audio.channels),
+        Track::Video(_) => None,
+    });
+    let named = |file: &str| Uri::new(file).map_err(internal);
+    let quoted = |text: String| QuotedString::new(text).map_err(internal);
+    // Sound beside pictures is a rendition of its own; alone it is all there is.
+    let beside = video.is_some() && audio.is_some();
+    let all = [&video, &audio].into_iter().flatten();
+    let all: Vec<&str> = all.map(String::as_str).collect();
+    let variant = Variant {
+        uri: named(if video.is_some() {
+            "video.m3u8"
+        } else {
+            "audio.m3u8"
+        })?,
+        bandwidth: BANDWIDTH_GUESS,
+        average_bandwidth: None,
+        codecs: quoted(all.join(","))?,
+        resolution,
+        frame_rate: None,
+        audio_group: beside.then(|| quoted(AUDIO_GROUP.to_owned())).transpose()?,
+    };
+    let rendition = || {
+        Ok::<_, ApiError>(Rendition {
+            group_id: quoted(AUDIO_GROUP.to_owned())?,
+            name: quoted("Sound".to_owned())?,
+            language: None,
+            default: true,
+            autoselect: true,
+            channels,
+            uri: named("audio.m3u8")?,
+        })
+    };
+    let playlist = MultivariantPlaylist {
+        independent_segments: false,
+        start: None,
+        audio: beside.then(rendition).transpose()?.into_iter().collect(),
+        variants: vec![variant],
+    };
+    Ok(playlist.to_text())
+}
+
+/// A track's playlist, as soon as what is asked for is there; a plain request waits
+/// for the first segment.
+async fn media(stream: &LiveStream, track: LiveTrack, query: &str) -> Result<Response, ApiError> {
+    let directives = DeliveryDirectives::parse(query)
+        .map_err(|error| ApiError::field("query", error.to_string(), ""))?;
+    let blocking = directives.msn.is_some();
+    let begun = Instant::now();
+    let mut changes = stream.changes();
+    loop {
+        changes.mark_unchanged();
+        let playlist = stream.playlist(track).transpose().map_err(internal)?;
+        let mut patience = JOIN_DEADLINE;
+        if let Some(mut playlist) = playlist {
+            playlist.rendition_reports = reports(stream, track).map_err(internal)?;
+            if blocking {
+                let targets = MAX_BLOCK_TARGETS * playlist.target_duration_s;
+                patience = Duration::from_secs(targets.into());
+            }
+            let early = playlist.segments.is_empty() && !playlist.ended;
+            match decide(&playlist, directives) {
+                Reload::BadRequest(error) => {
+                    return Err(ApiError::field("query", error.to_string(), ""));
+                }
+                Reload::Full if !early => return Ok(answer(&playlist, blocking)),
+                Reload::Delta if !early => {
+                    return Ok(answer(&playlist.delta().unwrap_or(playlist), blocking));
+                }
+                Reload::Full | Reload::Delta | Reload::Wait => {}
+            }
+        } else if !stream.tracks().is_empty() {
+            return Err(ApiError::NotFound(format!(
+                "{} has no {}",
+                stream.name(),
+                track.name()
+            )));
+        }
+        wait(&mut changes, begun + patience).await?;
+    }
+}
+
+/// Where the other track is.
+fn reports(stream: &LiveStream, track: LiveTrack) -> Result<Vec<RenditionReport>, TagError> {
+    let others = LiveTrack::ALL.into_iter().filter(|other| *other != track);
+    let report = |other: LiveTrack| {
+        let playlist = stream.playlist(other)?;
+        Some(playlist.and_then(|playlist| {
+            let open = playlist.open.as_ref().map_or(0, |open| open.parts.len());
+            let last = playlist.segments.last();
+            // The open segment is the last as soon as it has a part.
+            let (last_msn, parts) = match open {
+                0 => (
+                    playlist.next_msn().saturating_sub(1),
+                    last.map_or(0, |segment| segment.parts.len()),
+                ),
+                open => (playlist.next_msn(), open),
+            };
+            Ok(RenditionReport {
+                uri: Uri::new(format!("{}.m3u8", other.name()))?,
+                last_msn,
+                last_part: u32::try_from(parts)
+                    .ok()
+                    .and_then(|parts| parts.checked_sub(1)),
+            })
+        }))
+    };
+    others.filter_map(report).collect()
+}
+
+/// `GET /live/{name}/{epoch}/{track}.{number}.mp4`
+pub(super) async fn init(
+    State(state): State<Arc<AppState>>,
+    Path((name, epoch, file)): Path<(String, String, String)>,
+) -> Result<Response, ApiError> {
+    let stream = find_epoch(&state, &name, &epoch)?;
+    let parsed = || {
+        let (track, number) = file.strip_suffix(".mp4")?.split_once('.')?;
+        Some((track_named(track)?, number.parse::<usize>().ok()?))
+    };
+    let init = parsed().and_then(|(track, number)| stream.init(track, number));
+    let init = init.ok_or_else(|| ApiError::NotFound(format!("no init segment {file:?}")))?;
+    Ok((fixed(), init).into_response())
+}
+
+/// `GET /live/{name}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`
+pub(super) async fn segment(
+    State(state): State<Arc<AppState>>,
+    Path((name, epoch, track, file)): Path<(String, String, String, String)>,
+) -> Result<Response, ApiError> {
+    let stream = find_epoch(&state, &name, &epoch)?;
+    let unknown = || ApiError::NotFound(format!("no segment {track}/{file}"));
+    let (kind, (number, part)) = track_named(&track)
+        .zip(parse_segment(&file))
+        .ok_or_else(unknown)?;
+    let deadline = Instant::now() + JOIN_DEADLINE;
+    let mut changes = stream.changes();
+    let (fragment, place) = loop {
+        changes.mark_unchanged();
+        if let Some(found) = stream.segment(kind, number).await.map_err(internal)? {
+            break found;
+        }
+        // What was hinted at is waited for; what was never announced is not there.
+        let hinted = stream.current(kind) == Some(number) && part == Some(0);
+        if !hinted || stream.status() == StreamStatus::Ended {
+            return Err(unknown());
+        }
+        wait(&mut changes, deadline).await?;
+    };
+    let at_its_time = |data| placed(data, place.decode_time).map_err(internal);
+    let pieces = match part {
+        Some(part) => {
+            let part = within(deadline, fragment.part(part))
+                .await?
+                .map_err(internal)?;
+            let Retimed { head, tail } = at_its_time(&part.ok_or_else(unknown)?.data)?;
+            vec![head, tail]
+        }
+        None => {
+            let chunk = within(deadline, fragment.finished())
+                .await?
+                .map_err(internal)?;
+            let mut pieces = Vec::with_capacity(2 * chunk.parts.len());
+            for part in &chunk.parts {
+                let Retimed { head, tail } = at_its_time(&part.data)?;
+                pieces.extend([head, tail]);
+            }
+            pieces
+        }
+    };
+    Ok((fixed(), Pieces::body(pieces)).into_response())
+}
+
+/// `GET /v1/live`
+pub(super) async fn list(State(state): State<Arc<AppState>>) -> Json<Value> {
+    let streams = state.hub.streams();
+    Json(json!({ "streams": streams.iter().map(|stream| report(stream)).collect::<Vec<_>>() }))
+}
+
+/// `GET /v1/live/{name}`
+pub(super) async fn show(
+    State(state): State<Arc<AppState>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    Ok(Json(report(&*find(&state, &name)?)))
+}
+
+fn report(stream: &LiveStream) -> Value {
+    let told = stream.report();
+    let track = |(kind, track, current): &(LiveTrack, Track, u64)| {
+        json!({
+            "track": kind.name(),
+            "codec": codec_string(track).ok(),
+            "current_segment": current,
+        })
+    };
+    json!({
+        "name": stream.name(),
+        "status": told.status.as_str(),
+        "since_unix_ms": told.since.0,
+        "bytes_in": told.bytes_in,
+        "tracks": told.tracks.iter().map(track).collect::<Vec<_>>(),
+        "urls": {"index": format!("/live/{}/index.m3u8", stream.name())},
+    })
+}
+
+fn find(state: &AppState, name: &str) -> Result<Arc<LiveStream>, ApiError> {
+    let stream = state.hub.stream(name);
+    stream.ok_or_else(|| ApiError::NotFound(format!("no live stream {name:?}")))
+}
+
+fn find_epoch(state: &AppState, name: &str, epoch: &str) -> Result<Arc<LiveStream>, ApiError> {
+    let stream = find(state, name)?;
+    match stream.epoch() == epoch {
+        true => Ok(stream),
+        false => Err(ApiError::NotFound(format!(
+            "the live stream {name:?} of that time is over"
+        ))),
+    }
+}
+
+fn track_named(name: &str) -> Option<LiveTrack> {
+    LiveTrack::ALL
+        .into_iter()
+        .find(|track| track.name() == name)
+}
+
+/// `{number}.m4s` or `{number}.{part}.m4s`
+fn parse_segment(file: &str) -> Option<(u64, Option<usize>)> {
+    let name = file.strip_suffix(".m4s")?;
+    match name.split_once('.') {
+        None => Some((name.parse().ok()?, None)),
+        Some((number, part)) => Some((number.parse().ok()?, Some(part.parse().ok()?))),
+    }
+}
+
+async fn wait(
+    changes: &mut tokio::sync::watch::Receiver<u64>,
+    deadline: Instant,
+) -> Result<(), ApiError> {
+    drop(within(deadline, changes.changed()).await?);
+    Ok(())
+}
+
+async fn within<T>(deadline: Instant, waited: impl Future<Output = T>) -> Result<T, ApiError> {
+    let waited = timeout_at(deadline, waited).await;
+    waited.map_err(|_| ApiError::Unavailable("what was asked for took too long to come".into()))
+}
+
+/// Headers of what never changes.
+fn fixed() -> [(header::HeaderName, HeaderValue); 2] {
+    [
+        (header::CONTENT_TYPE, MEDIA),
+        (header::CACHE_CONTROL, IMMUTABLE),
+    ]
+}

@@ -1,0 +1,25 @@
+//! Live streams on their way in: from what an encoder sends to the segments and
+//! parts of low-latency HLS.
+//!
+//! Bytes and frames in, events and segments out: no sockets, no clock, no tasks.
+//! Who may publish, where bytes are kept and who waits for them is decided by
+//! those above.
+//!
+//! In the order of the way:
+//!
+//! - [`rtmp`]: an encoder that publishes, from its first byte to its last.
+//! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
+//! - [`demux`]: tags to tracks and frames.
+//! - [`Segmenter`]: frames to parts and segments.
+//! - [`window`]: the newest segments of a track, and their playlist.
+
+mod cutter;
+pub mod demux;
+pub mod flv;
+mod frame;
+pub mod rtmp;
+mod segmenter;
+pub mod window;
+
+pub use frame::{LiveFrame, LiveTrack};
+pub use segmenter::{Clocks, Cut, Cutting, Ending, Segmenter};

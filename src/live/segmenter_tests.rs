@@ -1,0 +1,259 @@
+//! Streams of all shapes, cut.
+
+use super::*;
+use crate::cmaf::{decode_time, read_fragment};
+
+const VIDEO: u32 = 90_000;
+const AUDIO: u32 = 48_000;
+const CUTTING: Cutting = Cutting {
+    segment_ms: 2_000,
+    longest_ms: 4_000,
+    part_ms: 400,
+};
+
+fn picture(at: i64, sync: bool) -> LiveFrame {
+    LiveFrame {
+        track: LiveTrack::Video,
+        decode_time: at,
+        composition_offset: 0,
+        sync,
+        data: vec![u8::from(sync); 10].into(),
+    }
+}
+
+fn sound(at: i64) -> LiveFrame {
+    LiveFrame {
+        track: LiveTrack::Audio,
+        decode_time: at,
+        composition_offset: 0,
+        sync: true,
+        data: vec![7; 5].into(),
+    }
+}
+
+/// Frames of a stream of 25 pictures a second with a key frame every `gop`, and
+/// AAC, in the order of their times.
+fn stream(seconds: i64, gop: Option<i64>, with_sound: bool) -> Vec<LiveFrame> {
+    let pictures = gop.into_iter().flat_map(|gop| {
+        (0..seconds * 25).map(move |index| picture(index * 3600, index % gop == 0))
+    });
+    let sounds = (0..seconds * i64::from(AUDIO) / 1024).map(|index| sound(index * 1024));
+    let sounds = sounds.filter(|_| with_sound);
+    let mut all: Vec<LiveFrame> = pictures.chain(sounds).collect();
+    all.sort_by_key(|frame| {
+        let timescale = if frame.track == LiveTrack::Video {
+            VIDEO
+        } else {
+            AUDIO
+        };
+        frame.decode_time * 1_000_000 / i64::from(timescale)
+    });
+    all
+}
+
+/// A whole stream, cut.
+fn cut(frames: Vec<LiveFrame>, clocks: Clocks) -> Vec<Cut> {
+    let mut segmenter = Segmenter::new(CUTTING, clocks);
+    let cuts = frames
+        .into_iter()
+        .flat_map(|frame| segmenter.push(frame).expect("frames"));
+    let mut cuts: Vec<Cut> = cuts.collect();
+    cuts.extend(segmenter.end().expect("an end").cuts);
+    cuts
+}
+
+const BOTH: Clocks = Clocks {
+    video: Some(VIDEO),
+    audio: Some(AUDIO),
+};
+
+/// The segments of a track: when each begins, how long it says it is, its parts.
+fn segments(cuts: &[Cut], wanted: LiveTrack) -> Vec<(i64, u32, Vec<Part>)> {
+    let mut segments: Vec<(i64, u32, Vec<Part>)> = Vec::new();
+    for cut in cuts {
+        match cut {
+            Cut::Opened { track, decode_time } if *track == wanted => {
+                segments.push((*decode_time, 0, Vec::new()));
+            }
+            Cut::Part { track, part } if *track == wanted => {
+                segments.last_mut().expect("opened").2.push(part.clone());
+            }
+            Cut::Closed { track, ticks } if *track == wanted => {
+                segments.last_mut().expect("opened").1 = *ticks;
+            }
+            _ => {}
+        }
+    }
+    segments
+}
+
+#[test]
+fn a_segment_ends_at_the_first_key_frame_after_the_interval() {
+    for (gop, expected) in [(25, 50), (50, 50), (30, 60), (75, 75), (12, 60)] {
+        let cuts = cut(stream(20, Some(gop), true), BOTH);
+        let video = segments(&cuts, LiveTrack::Video);
+        for (index, (start, ticks, parts)) in video.iter().enumerate() {
+            assert_eq!(*start, index as i64 * expected * 3600, "every {gop}");
+            assert!(parts[0].meta.independent, "every {gop}");
+            let whole = index + 1 < video.len();
+            assert!(
+                !whole || i64::from(*ticks) == expected * 3600,
+                "every {gop}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stream_without_key_frames_is_cut_where_the_promise_ends() {
+    let cuts = cut(stream(20, Some(10_000), false), BOTH);
+    let lengths: Vec<u32> = segments(&cuts, LiveTrack::Video)
+        .iter()
+        .map(|s| s.1)
+        .collect();
+    assert_eq!(lengths, [4 * VIDEO; 5]);
+    let starts: Vec<bool> = segments(&cuts, LiveTrack::Video)
+        .iter()
+        .map(|s| s.2[0].meta.independent)
+        .collect();
+    assert_eq!(starts, [true, false, false, false, false]);
+}
+
+#[test]
+fn sound_changes_over_at_its_first_frame_after_the_pictures() {
+    let cuts = cut(stream(20, Some(50), true), BOTH);
+    let (video, audio) = (
+        segments(&cuts, LiveTrack::Video),
+        segments(&cuts, LiveTrack::Audio),
+    );
+    assert_eq!(video.len(), audio.len());
+    for (pictures, sound) in video.iter().zip(&audio) {
+        let late = sound.0 * 1000 / i64::from(AUDIO) - pictures.0 * 1000 / i64::from(VIDEO);
+        assert!((0..22).contains(&late), "{late} ms");
+    }
+}
+
+#[test]
+fn no_part_is_longer_than_promised_and_all_but_the_last_are_nearly_as_long() {
+    let cuts = cut(stream(20, Some(50), true), BOTH);
+    for (track, timescale) in [(LiveTrack::Video, VIDEO), (LiveTrack::Audio, AUDIO)] {
+        let most = CUTTING.part_ms * timescale / 1000;
+        for (_, ticks, parts) in segments(&cuts, track) {
+            let lengths: Vec<u32> = parts.iter().map(|part| part.meta.ticks).collect();
+            assert_eq!(lengths.iter().sum::<u32>(), ticks);
+            assert!(lengths.iter().all(|length| *length <= most), "{lengths:?}");
+            let (_, full) = lengths.split_last().expect("parts");
+            // What rfc8216bis asks of a part: 85 per cent of the target.
+            assert!(
+                full.iter().all(|length| *length * 100 >= most * 85),
+                "{lengths:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn decode_times_go_on_from_part_to_part_and_nothing_is_lost() {
+    let frames = stream(20, Some(50), true);
+    let count = |wanted: LiveTrack| frames.iter().filter(|f| f.track == wanted).count();
+    let counts = LiveTrack::ALL.map(count);
+    let cuts = cut(frames, BOTH);
+    for (track, expected) in LiveTrack::ALL.into_iter().zip(counts) {
+        let (mut end, mut samples) = (0, 0);
+        for (start, _, parts) in segments(&cuts, track) {
+            assert_eq!(start, end);
+            for part in parts {
+                let time = start + decode_time(&part.data).expect("a part") as i64;
+                assert_eq!(time, end);
+                end += i64::from(part.meta.ticks);
+                samples += read_fragment(&part.data).expect("a part").len();
+            }
+        }
+        assert_eq!(samples, expected);
+    }
+}
+
+#[test]
+fn a_stream_begins_with_its_first_key_frame_and_the_sound_with_it() {
+    let mut frames = stream(10, Some(50), true);
+    // It is joined half a second late.
+    frames.retain(|frame| {
+        let timescale = if frame.track == LiveTrack::Video {
+            VIDEO
+        } else {
+            AUDIO
+        };
+        frame.decode_time >= i64::from(timescale / 2)
+    });
+    let cuts = cut(frames, BOTH);
+    let first = |track: LiveTrack| segments(&cuts, track)[0].0;
+    assert_eq!(first(LiveTrack::Video), 2 * i64::from(VIDEO));
+    let late = first(LiveTrack::Audio) - 2 * i64::from(AUDIO);
+    assert!((0..1024).contains(&late), "{late}");
+}
+
+#[test]
+fn sound_alone_breaks_by_the_interval() {
+    let clocks = Clocks {
+        video: None,
+        audio: Some(AUDIO),
+    };
+    let cuts = cut(stream(20, None, true), clocks);
+    let audio = segments(&cuts, LiveTrack::Audio);
+    let (_, whole) = audio.split_last().expect("segments");
+    assert!((9..=10).contains(&whole.len()), "{}", audio.len());
+    for (_, ticks, _) in whole {
+        assert!(ticks.abs_diff(2 * AUDIO) < 3 * 1024, "{ticks}");
+    }
+}
+
+#[test]
+fn sound_that_runs_ahead_is_held_only_for_so_long() {
+    // Half a minute of sound comes before the next picture does.
+    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    segmenter.push(picture(0, true)).expect("a picture");
+    segmenter.push(picture(3600, false)).expect("a picture");
+    let mut parts = 0;
+    for index in 0..30 * i64::from(AUDIO) / 1024 {
+        let cuts = segmenter.push(sound(index * 1024)).expect("sound");
+        parts += cuts
+            .iter()
+            .filter(|cut| matches!(cut, Cut::Part { .. }))
+            .count();
+        assert!(segmenter.held.len() <= 50);
+    }
+    assert!(parts > 60, "{parts}");
+}
+
+#[test]
+fn sound_that_was_away_comes_back_without_a_segment_for_each_that_it_missed() {
+    let mut frames = stream(60, Some(50), true);
+    frames.retain(|frame| {
+        let away = 4 * i64::from(AUDIO)..50 * i64::from(AUDIO);
+        frame.track == LiveTrack::Video || !away.contains(&frame.decode_time)
+    });
+    let cuts = cut(frames, BOTH);
+    let (video, audio) = (
+        segments(&cuts, LiveTrack::Video),
+        segments(&cuts, LiveTrack::Audio),
+    );
+    assert!(
+        audio.len() < video.len() && audio.len() <= 2 + MAX_BREAKS + 6,
+        "{}",
+        audio.len()
+    );
+}
+
+#[test]
+fn frames_at_one_time_or_out_of_order_are_a_tick_apart_and_the_next_is_on_time() {
+    let times = [0, 3600, 3600, 3500, 7200, 10_800];
+    let frames = times.iter().enumerate();
+    let frames = frames
+        .map(|(index, time)| picture(*time, index == 0))
+        .collect();
+    let cuts = cut(frames, BOTH);
+    let parts = &segments(&cuts, LiveTrack::Video)[0].2;
+    let infos = read_fragment(&parts[0].data).expect("a part");
+    let durations: Vec<u32> = infos.iter().map(|info| info.duration).collect();
+    assert_eq!(durations, [3600, 1, 1, 3598, 3600, 3600]);
+}

@@ -1,0 +1,283 @@
+//! Live streams from an encoder that Loomcast did not write to players that it did
+//! not write either.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::players::{Viewing, play_in_chromium};
+use crate::server::{Server, have};
+use crate::support::{Scratch, have_ffmpeg};
+
+/// Frames a second of what is published here.
+const FPS: usize = 25;
+
+/// A server that lets encoders in; its streams wait `linger` seconds.
+fn server(data: &TempDir, linger: &str, more: &[&str]) -> Server {
+    let options = [
+        &["--rtmp", "127.0.0.1:0", "--live-linger", linger][..],
+        more,
+    ]
+    .concat();
+    Server::start_under(&[], data.path(), &options)
+}
+
+fn folder() -> TempDir {
+    TempDir::with_prefix("loomcast-it-").expect("a temporary folder")
+}
+
+/// A file as an encoder would send it: H.264 with B-frames, a key frame every two
+/// seconds, and AAC.
+fn recording(scratch: &Scratch, name: &str, seconds: u32) -> PathBuf {
+    let pictures = format!("testsrc2=size=320x180:rate={FPS}:duration={seconds}");
+    let sound = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
+    scratch.make(
+        name,
+        &[&pictures, &sound],
+        &[
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-bf",
+            "2",
+            "-g",
+            "50",
+            "-keyint_min",
+            "50",
+            "-sc_threshold",
+            "0",
+            "-c:a",
+            "aac",
+            "-ac",
+            "2",
+        ],
+    )
+}
+
+/// An encoder that sends `file` to `address` at the speed at which it plays, as it is.
+fn encoder(file: &Path, address: &str) -> Child {
+    Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-re", "-i"])
+        .arg(file)
+        .args(["-c", "copy", "-f", "flv", address])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("ffmpeg runs")
+}
+
+/// Sends it all.
+fn send(file: &Path, address: &str) {
+    let status = encoder(file, address).wait().expect("it ends");
+    assert!(status.success(), "{address}: {status}");
+}
+
+/// Waits until stream `name` is `status`.
+fn await_status(server: &Server, name: &str, status: &str) -> Value {
+    loop {
+        let told = server.get(&format!("/v1/live/{name}"));
+        if told.status == 200 && told.json()["status"] == status {
+            return told.json();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+/// The hash of each frame that FFmpeg decodes of a track.
+fn frames(source: &str, track: &str, how: &[&str]) -> Vec<String> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "fatal", "-nostdin", "-i", source, "-map", track])
+        .args(how)
+        .args(["-f", "framemd5", "-"])
+        .output()
+        .expect("ffmpeg runs");
+    assert!(output.status.success(), "{source}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let hash = |line: &str| {
+        line.rsplit(',')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
+    lines.map(hash).collect()
+}
+
+fn lines<'a>(playlist: &'a str, tag: &str) -> Vec<&'a str> {
+    let found = playlist.lines().filter_map(|line| line.strip_prefix(tag));
+    found.collect()
+}
+
+#[test]
+fn what_an_encoder_publishes_comes_out_frame_by_frame_as_it_went_in() {
+    if !have_ffmpeg("what_an_encoder_publishes_comes_out_frame_by_frame_as_it_went_in") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &[]);
+    let file = recording(&scratch, "source.flv", 9);
+    send(&file, &server.rtmp("show"));
+    await_status(&server, "show", "ended");
+    let index = server.url("/live/show/index.m3u8");
+    let source = file.to_str().expect("a plain path");
+
+    let pictures = ["-fps_mode", "passthrough"];
+    let went_in = frames(source, "0:v", &pictures);
+    assert_eq!(went_in.len(), 9 * FPS);
+    assert_eq!(frames(&index, "0:v", &pictures), went_in);
+    let went_in = frames(source, "0:a", &["-c", "copy"]);
+    let came_out = frames(&index, "0:a", &["-c", "copy"]);
+    // Sound that an encoder sends before its first picture is not heard.
+    let skipped = went_in.len() - came_out.len();
+    assert!(skipped <= 3, "{} of {}", came_out.len(), went_in.len());
+    assert_eq!(came_out, went_in[skipped..]);
+
+    let playlist = server.get("/live/show/video.m3u8").text();
+    assert!(playlist.contains("#EXT-X-ENDLIST"), "{playlist}");
+    assert_eq!(
+        lines(&playlist, "#EXTINF:"),
+        ["2.0,", "2.0,", "2.0,", "2.0,", "1.0,"]
+    );
+    assert_eq!(lines(&playlist, "#EXT-X-MEDIA-SEQUENCE:"), ["1"]);
+}
+
+#[test]
+fn parts_are_served_as_they_come_and_together_are_their_segment() {
+    if !have_ffmpeg("parts_are_served_as_they_come_and_together_are_their_segment") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &[]);
+    let file = recording(&scratch, "source.flv", 9);
+    let mut encoder = encoder(&file, &server.rtmp("show"));
+    await_status(&server, "show", "live");
+    for track in ["video", "audio"] {
+        // A plain request waits for a whole segment.
+        let path = format!("/live/show/{track}.m3u8");
+        let first = server.get(&path).text();
+        // The first has number 1, so as many are whole as the last one's number says.
+        let next = lines(&first, "#EXTINF:").len() + 1;
+        assert!(next > 1, "{first}");
+        let hint = lines(&first, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=");
+        let hinted = hint[0].trim_matches('"');
+        // What is hinted at is waited for, and then it is whole.
+        let part = server.get(hinted);
+        assert_eq!((part.status, &part.body[4..8]), (200, &b"moof"[..]));
+        assert!(part.header("cache-control").contains("immutable"));
+
+        let blocked = server.get(&format!("{path}?_HLS_msn={next}&_HLS_part=2"));
+        let blocked = blocked.text();
+        assert!(blocked.contains(&format!("/{next}.2.m4s\"")), "{blocked}");
+        let far = server.get(&format!("{path}?_HLS_msn=90"));
+        assert_eq!(far.status, 400);
+
+        let whole = server.get(&format!("{path}?_HLS_msn={next}")).text();
+        let name = format!("/{next}.m4s");
+        let segment = whole.lines().find(|line| line.ends_with(&name));
+        let segment = server.get(segment.expect("it is listed")).body;
+        let parts = lines(&whole, "#EXT-X-PART:").into_iter();
+        let parts = parts.filter_map(|line| line.split('"').nth(1));
+        let parts: Vec<u8> = parts
+            .filter(|uri| uri.contains(&format!("/{next}.")))
+            .flat_map(|uri| server.get(uri).body)
+            .collect();
+        assert!(
+            segment == parts,
+            "{track}: {} of {} bytes",
+            parts.len(),
+            segment.len()
+        );
+    }
+    assert_eq!(server.get("/live/show/0/video/1.m4s").status, 404);
+    assert_eq!(server.get("/live/nobody/index.m3u8").status, 404);
+    drop(encoder.kill());
+    drop(encoder.wait());
+}
+
+#[test]
+fn an_encoder_that_comes_back_goes_on_where_its_stream_was() {
+    if !have_ffmpeg("an_encoder_that_comes_back_goes_on_where_its_stream_was") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "5", &[]);
+    let file = recording(&scratch, "source.flv", 5);
+    send(&file, &server.rtmp("show"));
+    await_status(&server, "show", "away");
+    let before = server.get("/live/show/video.m3u8").text();
+    assert!(!before.contains("#EXT-X-ENDLIST"), "{before}");
+    send(&file, &server.rtmp("show"));
+    await_status(&server, "show", "ended");
+
+    let playlist = server.get("/live/show/video.m3u8").text();
+    // Every segment keeps its number and address.
+    let segments = |playlist: &str| {
+        let uris = playlist.lines().filter(|line| line.ends_with(".m4s"));
+        uris.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (old, new) = (segments(&before), segments(&playlist));
+    assert!(
+        new.starts_with(&old) && new.len() == 2 * old.len(),
+        "{playlist}"
+    );
+    assert_eq!(
+        lines(&playlist, "#EXT-X-DISCONTINUITY").len(),
+        1,
+        "{playlist}"
+    );
+    let index = server.url("/live/show/index.m3u8");
+    let came_out = frames(&index, "0:v", &["-fps_mode", "passthrough"]);
+    assert_eq!(came_out.len(), 2 * 5 * FPS);
+}
+
+#[test]
+fn who_has_no_key_and_who_comes_second_is_sent_away() {
+    if !have_ffmpeg("who_has_no_key_and_who_comes_second_is_sent_away") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &["--publish-key", "a key"]);
+    let file = recording(&scratch, "source.flv", 3);
+    for wrong in ["show", "show?key=another", "no%20name?key=a%20key"] {
+        let status = encoder(&file, &server.rtmp(wrong)).wait().expect("it ends");
+        assert!(!status.success(), "{wrong}");
+    }
+    assert_eq!(server.get("/v1/live").json(), json!({"streams": []}));
+    let address = server.rtmp("show?key=a%20key");
+    let mut first = encoder(&file, &address);
+    await_status(&server, "show", "live");
+    let second = encoder(&file, &address).wait().expect("it ends");
+    assert!(!second.success());
+    assert!(first.wait().expect("it ends").success());
+    let log = fs::read_to_string(data.path().join("serve.log")).expect("a log");
+    assert!(!log.contains("a key") && !log.contains("another"), "{log}");
+}
+
+#[test]
+fn hls_js_plays_a_live_stream_to_its_end() {
+    if !have_ffmpeg("hls_js_plays_a_live_stream_to_its_end") {
+        return;
+    }
+    if !have("chromium", "hls.js in Chromium") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &[]);
+    let file = recording(&scratch, "source.flv", 14);
+    let mut encoder = encoder(&file, &server.rtmp("show"));
+    await_status(&server, "show", "live");
+    let played = play_in_chromium(&server, "/live/show/index.m3u8", Viewing::default());
+    assert!(encoder.wait().expect("it ends").success());
+    assert_eq!(played["reason"], "ended", "{played:#}");
+    assert_eq!(played["fatal"], json!([]), "{played:#}");
+    assert_eq!(played["media_error"], Value::Null, "{played:#}");
+    assert_eq!(played["corrupted"], 0, "{played:#}");
+    assert_eq!(played["live_at_start"], true, "{played:#}");
+    let buffered = played["buffered"].as_array().expect("ranges");
+    assert_eq!(buffered.len(), 1, "no hole: {played:#}");
+}
