@@ -15,6 +15,9 @@ use crate::support::{Scratch, have_ffmpeg};
 /// Frames a second of what is published here.
 const FPS: usize = 25;
 
+/// Looks at a stream before it is taken for broken: two minutes of them.
+const MOST_LOOKS: u32 = 2_400;
+
 /// A server that lets encoders in; its streams wait `linger` seconds.
 fn server(data: &TempDir, linger: &str, more: &[&str]) -> Server {
     let options = [
@@ -78,13 +81,14 @@ fn send(file: &Path, address: &str) {
 
 /// Waits until stream `name` is `status`.
 fn await_status(server: &Server, name: &str, status: &str) -> Value {
-    loop {
+    for _ in 0..MOST_LOOKS {
         let told = server.get(&format!("/v1/live/{name}"));
         if told.status == 200 && told.json()["status"] == status {
             return told.json();
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
+    panic!("{name} is never {status}");
 }
 
 /// The hash of each frame that FFmpeg decodes of a track.
