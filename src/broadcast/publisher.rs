@@ -13,7 +13,7 @@ use crate::broadcast::stream::LiveStream;
 use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
 use crate::chunk::ChunkKey;
 use crate::cmaf::{CmafError, Track, init_segment};
-use crate::live::window::{Window, WindowConfig};
+use crate::live::window::{Opening, Window, WindowConfig};
 use crate::live::{Clocks, Cut, Ending, LiveFrame, LiveTrack, Segmenter};
 use crate::playlist::{TagError, UnixMillis};
 
@@ -106,7 +106,7 @@ impl Publisher {
             audio: clock(LiveTrack::Audio),
         };
         for PublishedTrack { kind, track } in tracks {
-            let window = || self.window(*kind, track.timescale());
+            let window = || self.window(*kind);
             let init = init_segment(track)?;
             self.stream.describe(*kind, track.clone(), init, window);
             if self.base_ms > ORIGIN_MS {
@@ -117,10 +117,9 @@ impl Publisher {
         Ok(())
     }
 
-    fn window(&self, kind: LiveTrack, timescale: u32) -> Window {
+    fn window(&self, kind: LiveTrack) -> Window {
         Window::new(WindowConfig {
             prefix: self.stream.prefix(kind),
-            timescale: NonZeroU32::new(timescale).unwrap_or(NonZeroU32::MIN),
             target_duration_s: self.config.cutting.target_duration_s(),
             part_ms: self.config.cutting.part_ms,
             window_ms: self.config.window_ms,
@@ -181,7 +180,7 @@ impl Publisher {
                 }
                 Cut::Closed { track, ticks } => {
                     if let Some(writer) = self.writers.remove(&track) {
-                        writer.finish(0)?;
+                        writer.finish(self.cost_ms(track, ticks))?;
                     }
                     self.stream.closed(track, ticks.into());
                 }
@@ -200,10 +199,22 @@ impl Publisher {
         let taken = UnixMillis(self.begun.0.saturating_add_signed(since));
         let broken = self.broken.iter().position(|broken| *broken == track);
         let discontinuity = broken.map(|index| self.broken.remove(index)).is_some();
-        let decode_time = u64::try_from(decode_time).unwrap_or(0);
-        self.stream
-            .opened(track, fragment, decode_time, taken, discontinuity)?;
+        let begins = Opening {
+            clock: NonZeroU32::new(timescale).unwrap_or(NonZeroU32::MIN),
+            decode_time: u64::try_from(decode_time).unwrap_or(0),
+            map: self.stream.newest_init(track)?,
+            taken,
+            discontinuity,
+        };
+        self.stream.opened(track, fragment, begins);
         Ok(())
+    }
+
+    /// What it would cost to have a segment again: it cannot be had, so no less than
+    /// to wait for as long as it is.
+    fn cost_ms(&self, track: LiveTrack, ticks: u32) -> u32 {
+        let timescale = self.clock(track).unwrap_or(1);
+        u32::try_from(milliseconds(ticks.into(), timescale)).unwrap_or(u32::MAX)
     }
 
     const fn clock(&self, track: LiveTrack) -> Option<u32> {

@@ -10,7 +10,7 @@ use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
-use crate::live::window::{Place, Window};
+use crate::live::window::{Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
 /// The most init segments that a track keeps: one a change of its encoding. A
@@ -235,24 +235,20 @@ impl LiveStream {
         Some(window.key(window.current()))
     }
 
+    /// The address of the init segment that the newest samples of a track need.
+    pub(super) fn newest_init(&self, kind: LiveTrack) -> Result<Uri, TagError> {
+        let state = self.state();
+        let track = state.tracks.get(&kind);
+        let number = track.map_or(0, |track| track.first_init + track.inits.len());
+        Uri::new(format!("{}.{number}.mp4", self.prefix(kind)))
+    }
+
     /// The next segment of a track begins, and is written to `fragment`.
-    pub(super) fn opened(
-        &self,
-        kind: LiveTrack,
-        fragment: Fragment,
-        decode_time: u64,
-        taken: UnixMillis,
-        discontinuity: bool,
-    ) -> Result<(), TagError> {
-        let prefix = self.prefix(kind);
+    pub(super) fn opened(&self, kind: LiveTrack, fragment: Fragment, begins: Opening) {
         self.change(kind, |track| {
-            let number = track.first_init + track.inits.len();
-            let map = Uri::new(format!("{prefix}.{number}.mp4"))?;
-            let number = track.window.open(decode_time, map, taken, discontinuity);
+            let number = track.window.open(begins);
             track.before = track.open.replace((number, fragment));
-            Ok(())
-        })
-        .unwrap_or(Ok(()))
+        });
     }
 
     /// The open segment of a track has another part.
@@ -280,10 +276,11 @@ impl LiveStream {
         self.tell();
     }
 
-    fn change<T>(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState) -> T) -> Option<T> {
-        let changed = self.state().tracks.get_mut(&kind).map(change);
+    fn change(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState)) {
+        if let Some(track) = self.state().tracks.get_mut(&kind) {
+            change(track);
+        }
         self.tell();
-        changed
     }
 
     fn tell(&self) {

@@ -28,8 +28,6 @@ const LEAST_TARGETS: u64 = 3;
 pub struct WindowConfig {
     /// What addresses of the track begin with, without a slash at the end.
     pub prefix: String,
-    /// Ticks a second.
-    pub timescale: NonZeroU32,
     /// No segment is longer, rounded.
     pub target_duration_s: u32,
     /// No part is longer, in milliseconds.
@@ -42,12 +40,34 @@ pub struct WindowConfig {
 #[derive(Clone, Debug)]
 struct Entry {
     number: u64,
-    decode_time: u64,
+    begins: Opening,
     ticks: u64,
     parts: Vec<PartMeta>,
-    discontinuity: bool,
-    taken: UnixMillis,
-    map: Uri,
+}
+
+/// How a segment begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Ticks a second.
+    pub clock: NonZeroU32,
+    /// When its first sample is decoded, in ticks.
+    pub decode_time: u64,
+    /// The init segment that its samples need.
+    pub map: Uri,
+    /// When its first sample was taken.
+    pub taken: UnixMillis,
+    /// Whether timestamps or encoding break before it.
+    pub discontinuity: bool,
+}
+
+impl Entry {
+    const fn duration(&self, ticks: u64) -> Duration {
+        Duration::new(ticks, self.begins.clock)
+    }
+
+    const fn milliseconds(&self) -> u64 {
+        self.ticks.saturating_mul(1000) / self.begins.clock.get() as u64
+    }
 }
 
 /// A segment in the cache.
@@ -83,27 +103,17 @@ impl Window {
         }
     }
 
-    /// The next segment begins, with samples that need the init segment at `map`.
-    /// Gives its number.
-    pub fn open(
-        &mut self,
-        decode_time: u64,
-        map: Uri,
-        taken: UnixMillis,
-        discontinuity: bool,
-    ) -> u64 {
+    /// The next segment begins. Gives its number.
+    pub fn open(&mut self, begins: Opening) -> u64 {
         self.close(0);
         let number = self.next;
         self.next += 1;
         self.ended = false;
         self.open = Some(Entry {
             number,
-            decode_time,
+            begins,
             ticks: 0,
             parts: Vec::new(),
-            discontinuity,
-            taken,
-            map,
         });
         number
     }
@@ -153,7 +163,7 @@ impl Window {
         let entry = all.rev().find(|entry| entry.number == number)?;
         Some(Place {
             key: self.key(number),
-            decode_time: entry.decode_time,
+            decode_time: entry.begins.decode_time,
         })
     }
 
@@ -166,17 +176,16 @@ impl Window {
 
     /// Lets go of what is older than the window.
     fn slide(&mut self) {
-        let ticks = |ms: u64| ms.saturating_mul(u64::from(self.config.timescale.get())) / 1000;
         let least = LEAST_TARGETS * u64::from(self.config.target_duration_s) * 1000;
-        let wanted = ticks(self.config.window_ms.max(least));
-        let mut there: u64 = self.whole.iter().map(|entry| entry.ticks).sum();
+        let wanted = self.config.window_ms.max(least);
+        let mut there: u64 = self.whole.iter().map(Entry::milliseconds).sum();
         while let Some(oldest) = self.whole.front()
-            && there - oldest.ticks >= wanted
+            && there - oldest.milliseconds() >= wanted
         {
-            there -= oldest.ticks;
+            there -= oldest.milliseconds();
             // It counts when it leaves, and so does what it began with.
             if let Some(gone) = self.whole.pop_front()
-                && gone.discontinuity
+                && gone.begins.discontinuity
             {
                 self.discontinuities_gone += 1;
             }
@@ -195,14 +204,14 @@ impl Window {
         let first = self.whole.front().or(self.open.as_ref());
         playlist.media_sequence = first.map_or(self.next, |entry| entry.number);
         playlist.discontinuity_sequence = self.discontinuities_gone;
-        playlist.map = first.map(|entry| entry.map.clone());
+        playlist.map = first.map(|entry| entry.begins.map.clone());
         for entry in &self.whole {
             let uri = Uri::new(format!("{}/{}.m4s", self.config.prefix, entry.number))?;
-            let mut segment = Segment::new(uri, self.duration(entry.ticks));
+            let mut segment = Segment::new(uri, entry.duration(entry.ticks));
             segment.parts = self.parts(entry)?;
-            segment.discontinuity = entry.discontinuity;
-            segment.program_date_time = Some(entry.taken);
-            segment.map = Some(entry.map.clone());
+            segment.discontinuity = entry.begins.discontinuity;
+            segment.program_date_time = Some(entry.begins.taken);
+            segment.map = Some(entry.begins.map.clone());
             playlist.segments.push(segment);
         }
         playlist.ended = self.ended;
@@ -215,9 +224,9 @@ impl Window {
             if let Some(open) = &self.open {
                 playlist.open = Some(OpenSegment {
                     parts: self.parts(open)?,
-                    discontinuity: open.discontinuity,
-                    program_date_time: Some(open.taken),
-                    map: Some(open.map.clone()),
+                    discontinuity: open.begins.discontinuity,
+                    program_date_time: Some(open.begins.taken),
+                    map: Some(open.begins.map.clone()),
                 });
             }
         }
@@ -228,7 +237,7 @@ impl Window {
         let reference = |(index, part): (usize, &PartMeta)| {
             Ok(PartRef {
                 uri: self.part_uri(entry.number, index)?,
-                duration: self.duration(part.ticks.into()),
+                duration: entry.duration(part.ticks.into()),
                 independent: part.independent,
                 gap: false,
             })
@@ -239,10 +248,6 @@ impl Window {
     fn part_uri(&self, number: u64, part: usize) -> Result<Uri, TagError> {
         Uri::new(format!("{}/{number}.{part}.m4s", self.config.prefix))
     }
-
-    const fn duration(&self, ticks: u64) -> Duration {
-        Duration::new(ticks, self.config.timescale)
-    }
 }
 
 #[cfg(test)]
@@ -252,7 +257,6 @@ mod tests {
     fn window(window_ms: u64) -> Window {
         Window::new(WindowConfig {
             prefix: "/live/show/e1/video".into(),
-            timescale: NonZeroU32::new(1000).expect("not zero"),
             target_duration_s: 2,
             part_ms: 500,
             window_ms,
@@ -261,6 +265,16 @@ mod tests {
 
     fn map() -> Uri {
         Uri::new("/live/show/e1/video.1.mp4").expect("clean")
+    }
+
+    fn opening(decode_time: u64, discontinuity: bool) -> Opening {
+        Opening {
+            clock: NonZeroU32::new(1000).expect("not zero"),
+            decode_time,
+            map: map(),
+            taken: UnixMillis(0),
+            discontinuity,
+        }
     }
 
     fn part() -> PartMeta {
@@ -275,7 +289,7 @@ mod tests {
     fn add(window: &mut Window, count: u64, discontinuity: bool) {
         for index in 0..count {
             let first = discontinuity && index == 0;
-            let number = window.open(0, map(), UnixMillis(0), first);
+            let number = window.open(opening(0, first));
             assert_eq!(window.current(), number);
             (0..4).for_each(|_| window.part(part()));
             window.close(2000);
@@ -326,7 +340,7 @@ mod tests {
             playlist.preload_hint.expect("a hint").part.to_string()
         };
         assert_eq!(hint(&window), "/live/show/e1/video/2.0.m4s");
-        window.open(2000, map(), UnixMillis(0), false);
+        window.open(opening(2000, false));
         assert_eq!(hint(&window), "/live/show/e1/video/2.0.m4s");
         window.part(part());
         assert_eq!(hint(&window), "/live/show/e1/video/2.1.m4s");
@@ -339,17 +353,35 @@ mod tests {
     }
 
     #[test]
+    fn a_track_may_change_its_clock() {
+        let mut window = window(10_000);
+        add(&mut window, 2, false);
+        window.open(Opening {
+            clock: NonZeroU32::new(500).expect("not zero"),
+            ..opening(2000, true)
+        });
+        (0..4).for_each(|_| window.part(part()));
+        window.close(2000);
+        let playlist = window.playlist().expect("clean");
+        let durations = playlist
+            .segments
+            .iter()
+            .map(|segment| segment.duration.to_string());
+        assert_eq!(durations.collect::<Vec<_>>(), ["2.0", "2.0", "4.0"]);
+    }
+
+    #[test]
     fn a_segment_without_parts_leaves_its_number_to_the_next() {
         let mut window = window(10_000);
-        window.open(0, map(), UnixMillis(0), false);
-        assert_eq!(window.open(500, map(), UnixMillis(0), true), 1);
+        window.open(opening(0, false));
+        assert_eq!(window.open(opening(500, true)), 1);
         window.part(part());
         window.end();
         let playlist = window.playlist().expect("clean");
         assert!(playlist.ended && playlist.preload_hint.is_none());
         assert_eq!(playlist.segments.len(), 1);
         // It goes on where it was, should the publisher come back.
-        assert_eq!(window.open(900, map(), UnixMillis(0), true), 2);
+        assert_eq!(window.open(opening(900, true)), 2);
         assert!(!window.is_ended());
     }
 }
