@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::broadcast::hub::{Hub, MAX_STREAMS};
 use crate::broadcast::publisher::{PublishedTrack, Publisher, PublishingError};
@@ -70,12 +72,17 @@ enum ConnectionError {
     Silent(Duration),
 }
 
-/// Lets encoders in on `listener`, for ever.
-pub async fn serve(listener: TcpListener, hub: Hub, gate: Gate) {
+/// Lets encoders in on `listener` until `stop`; then ends their streams in good order.
+pub async fn serve(listener: TcpListener, hub: Hub, gate: Gate, stop: CancellationToken) {
     let gate = Arc::new(gate);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = TaskTracker::new();
     loop {
-        let (socket, peer) = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of sockets, mostly: others close theirs.
@@ -89,16 +96,22 @@ pub async fn serve(listener: TcpListener, hub: Hub, gate: Gate) {
             tracing::warn!(%peer, "too many encoders");
             continue;
         };
-        let (hub, gate) = (hub.clone(), Arc::clone(&gate));
-        tokio::spawn(async move {
+        let (hub, gate, stop) = (hub.clone(), Arc::clone(&gate), stop.clone());
+        connections.spawn(async move {
             let mut connection = Connection::new(socket, peer);
-            if let Err(error) = connection.run(&hub, &gate).await {
+            let ended = tokio::select! {
+                ended = connection.run(&hub, &gate) => ended,
+                () = stop.cancelled() => Ok(()),
+            };
+            if let Err(error) = ended {
                 tracing::warn!(%peer, %error, "an encoder's connection failed");
             }
             connection.farewell(&hub).await;
             drop(place);
         });
     }
+    connections.close();
+    connections.wait().await;
 }
 
 struct Connection {

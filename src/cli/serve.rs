@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
 use crate::broadcast::rtmp::{self, Gate};
@@ -157,6 +159,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
                 ..HubConfig::default()
             },
         );
+        let (encoders, no_more) = (TaskTracker::new(), CancellationToken::new());
         if let Some(address) = args.rtmp {
             let door = TcpListener::bind(address)
                 .await
@@ -167,7 +170,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             );
             let key = args.publish_key.clone();
             let gate = key.map_or(Gate::Open, Gate::with_key);
-            tokio::spawn(rtmp::serve(door, hub.clone(), gate));
+            encoders.spawn(rtmp::serve(door, hub.clone(), gate, no_more.clone()));
         }
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
@@ -198,6 +201,10 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             publisher.stop();
         };
         serve(listener, state, stopped).await?;
+        // Players had their answers; a stream would go on for ever.
+        no_more.cancel();
+        encoders.close();
+        encoders.wait().await;
         // What is being rendered is kept.
         cache.drain().await;
         drop(scrubber);

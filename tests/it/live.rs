@@ -263,6 +263,23 @@ fn who_has_no_key_and_who_comes_second_is_sent_away() {
 }
 
 #[test]
+fn a_server_that_is_asked_to_end_does_though_an_encoder_goes_on() {
+    if !have_ffmpeg("a_server_that_is_asked_to_end_does_though_an_encoder_goes_on") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &[]);
+    let file = recording(&scratch, "source.flv", 60);
+    let mut encoder = encoder(&file, &server.rtmp("show"));
+    await_status(&server, "show", "live");
+    // A segment is there, another is open.
+    let playlist = server.get("/live/show/video.m3u8").text();
+    assert!(playlist.contains("#EXTINF"), "{playlist}");
+    assert!(server.terminate().success());
+    assert!(!encoder.wait().expect("it ends").success());
+}
+
+#[test]
 fn hls_js_plays_a_live_stream_to_its_end() {
     if !have_ffmpeg("hls_js_plays_a_live_stream_to_its_end") {
         return;
