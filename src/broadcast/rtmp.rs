@@ -23,7 +23,7 @@ const MAX_CONNECTIONS: usize = 2 * MAX_STREAMS;
 /// How long an encoder may be silent. Some send nothing while a scene is still.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// How long an encoder may take to ask.
+/// How long an encoder may take to ask, and to take an answer.
 const ASKING: Duration = Duration::from_secs(10);
 
 /// How long an encoder that has been answered for the last time may take to close.
@@ -70,6 +70,8 @@ enum ConnectionError {
     Publishing(#[from] PublishingError),
     #[error("it sent nothing for {} s", .0.as_secs())]
     Silent(Duration),
+    #[error("it took no answer for {} s", .0.as_secs())]
+    Deaf(Duration),
 }
 
 /// Lets encoders in on `listener` until `stop`; then ends their streams in good order.
@@ -150,7 +152,9 @@ impl Connection {
             let fed = self.session.feed(&buffer[..count]);
             let done = self.events(hub, gate).await;
             let output = self.session.take_output();
-            self.socket.write_all(&output).await?;
+            // It is little; who does not even take that is not there.
+            let written = timeout(ASKING, self.socket.write_all(&output)).await;
+            written.map_err(|_| ConnectionError::Deaf(ASKING))??;
             fed?;
             done?;
             if self.session.ended() {
