@@ -14,7 +14,7 @@ use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWrite
 use crate::chunk::ChunkKey;
 use crate::cmaf::{CmafError, Track, init_segment};
 use crate::live::window::{Opening, Window, WindowConfig};
-use crate::live::{Clocks, Cut, Ending, LiveFrame, LiveTrack, Segmenter};
+use crate::live::{Clocks, Cut, Ending, LiveFrame, LiveTrack, Segmenter, milliseconds};
 use crate::playlist::{TagError, UnixMillis};
 
 /// Where a stream's time begins, in milliseconds: decoding may begin a little
@@ -242,11 +242,6 @@ async fn begin(
     let access = cache.get_or_fill(key, source).await?;
     let writer = told.await.map_err(|_| FillError::SourceGone)?;
     Ok((writer, access.fragment))
-}
-
-fn milliseconds(ticks: i64, timescale: u32) -> i64 {
-    let scaled = i128::from(ticks) * 1000;
-    i64::try_from(scaled.div_euclid(i128::from(timescale.max(1)))).unwrap_or(i64::MAX)
 }
 
 pub(super) fn now() -> UnixMillis {

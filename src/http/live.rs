@@ -19,12 +19,12 @@ use crate::broadcast::{LiveStream, StreamStatus};
 use crate::cmaf::{Retimed, Track, codec_string, placed};
 use crate::http::cache_control::{self, IMMUTABLE};
 use crate::http::pieces::Pieces;
-use crate::http::playlists::{CONTENT_TYPE, MAX_BLOCK_TARGETS, answer, internal};
+use crate::http::playlists::{CONTENT_TYPE, MAX_BLOCK_TARGETS, answered, internal};
 use crate::http::{ApiError, AppState};
 use crate::live::LiveTrack;
 use crate::playlist::{
-    DeliveryDirectives, MultivariantPlaylist, QuotedString, Reload, Rendition, RenditionReport,
-    TagError, Uri, Variant, decide,
+    DeliveryDirectives, MultivariantPlaylist, QuotedString, Rendition, RenditionReport, TagError,
+    Uri, Variant,
 };
 
 /// How long the first requests of all wait for a stream's first segment.
@@ -153,15 +153,8 @@ async fn media(stream: &LiveStream, track: LiveTrack, query: &str) -> Result<Res
                 patience = Duration::from_secs(targets.into());
             }
             let early = playlist.segments.is_empty() && !playlist.ended;
-            match decide(&playlist, directives) {
-                Reload::BadRequest(error) => {
-                    return Err(ApiError::field("query", error.to_string(), ""));
-                }
-                Reload::Full if !early => return Ok(answer(&playlist, blocking)),
-                Reload::Delta if !early => {
-                    return Ok(answer(&playlist.delta().unwrap_or(playlist), blocking));
-                }
-                Reload::Full | Reload::Delta | Reload::Wait => {}
+            if let Some(answer) = answered(&playlist, directives, early)? {
+                return Ok(answer);
             }
         } else if !stream.tracks().is_empty() {
             return Err(ApiError::NotFound(format!(

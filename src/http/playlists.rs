@@ -150,15 +150,8 @@ async fn live(
             Some(msn) if kind != TrackKind::Audio => for_player_at(playlist, msn),
             _ => playlist,
         };
-        match decide(&playlist, directives) {
-            Reload::BadRequest(error) => {
-                return Err(ApiError::field("query", error.to_string(), ""));
-            }
-            Reload::Full if !early => return Ok(answer(&playlist, blocking)),
-            Reload::Delta if !early => {
-                return Ok(answer(&playlist.delta().unwrap_or(playlist), blocking));
-            }
-            Reload::Full | Reload::Delta | Reload::Wait => {}
+        if let Some(answer) = answered(&playlist, directives, early)? {
+            return Ok(answer);
         }
         if playlist.ended && playlist.segments.is_empty() && video.status() == VideoStatus::Failed {
             return Err(ApiError::Internal(
@@ -173,9 +166,28 @@ async fn live(
     }
 }
 
+/// What a snapshot answers to `directives`; `None` where a later one is to be waited
+/// for, as with any that comes too `early` for players.
+pub(super) fn answered(
+    playlist: &MediaPlaylist,
+    directives: DeliveryDirectives,
+    early: bool,
+) -> Result<Option<Response>, ApiError> {
+    let blocking = directives.msn.is_some();
+    match decide(playlist, directives) {
+        Reload::BadRequest(error) => Err(ApiError::field("query", error.to_string(), "")),
+        Reload::Full if !early => Ok(Some(answer(playlist, blocking))),
+        Reload::Delta if !early => {
+            let delta = playlist.delta();
+            Ok(Some(answer(delta.as_ref().unwrap_or(playlist), blocking)))
+        }
+        Reload::Full | Reload::Delta | Reload::Wait => Ok(None),
+    }
+}
+
 /// Lifetimes as rfc8216bis, Appendix B.1 has them: what a blocking request
 /// names never changes, anything else is old after half a target duration.
-pub(super) fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
+fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
     let target = playlist.target_duration_s;
     let lifetime = if blocking { 6 * target } else { target / 2 };
     let headers = [

@@ -39,3 +39,9 @@ pub struct LiveFrame {
     /// Length-prefixed NAL units, or one raw AAC frame.
     pub data: Bytes,
 }
+
+/// Ticks of a clock in milliseconds, rounded down.
+pub fn milliseconds(ticks: i64, timescale: u32) -> i64 {
+    let scaled = i128::from(ticks) * 1000;
+    i64::try_from(scaled.div_euclid(i128::from(timescale.max(1)))).unwrap_or(i64::MAX)
+}

@@ -21,5 +21,5 @@ pub mod rtmp;
 mod segmenter;
 pub mod window;
 
-pub use frame::{LiveFrame, LiveTrack};
+pub use frame::{LiveFrame, LiveTrack, milliseconds};
 pub use segmenter::{Clocks, Cut, Cutting, Ending, Segmenter};

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use crate::chunk::Part;
 use crate::cmaf::CmafError;
 use crate::live::cutter::TrackCutter;
-use crate::live::frame::{LiveFrame, LiveTrack};
+use crate::live::frame::{LiveFrame, LiveTrack, milliseconds};
 
 /// How long sound waits to know whether pictures break before it: more than any
 /// muxer lets the two drift apart.
@@ -265,11 +265,6 @@ impl Segmenter {
             LiveTrack::Audio => self.audio.as_mut(),
         }
     }
-}
-
-fn milliseconds(ticks: i64, timescale: u32) -> i64 {
-    let scaled = i128::from(ticks) * 1000;
-    i64::try_from(scaled.div_euclid(i128::from(timescale.max(1)))).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
