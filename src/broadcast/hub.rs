@@ -10,6 +10,7 @@ use crate::broadcast::publisher::{Publisher, now};
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
 use crate::live::Cutting;
+use crate::live::gop::GopLimits;
 
 /// The most streams at a time, those that have just ended among them.
 pub const MAX_STREAMS: usize = 1_000;
@@ -24,6 +25,8 @@ pub struct HubConfig {
     pub cutting: Cutting,
     /// How far back players may go, in milliseconds.
     pub window_ms: u64,
+    /// How much of a stream is kept for those who are pushed it.
+    pub gop: GopLimits,
     /// How long a stream waits for its publisher to come back.
     pub linger: Duration,
     /// How long a stream that has ended is still to be seen.
@@ -41,6 +44,7 @@ impl Default for HubConfig {
                 part_ms: 334,
             },
             window_ms: 60_000,
+            gop: GopLimits::default(),
             linger: Duration::from_secs(10),
             afterglow: Duration::from_secs(60),
         }
@@ -106,7 +110,8 @@ impl Hub {
         let entry = known.entry(name.to_owned()).or_insert_with(|| {
             let now = now();
             let epoch = format!("{:x}", now.0);
-            let stream = LiveStream::new(name.to_owned(), epoch, self.cache.clone(), now);
+            let (cache, gop) = (self.cache.clone(), self.config.gop);
+            let stream = LiveStream::new(name.to_owned(), epoch, cache, gop, now);
             // Not live before it has its publisher.
             stream.set_status(StreamStatus::Away);
             Known {

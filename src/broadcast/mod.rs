@@ -8,11 +8,13 @@
 //! A stream has one publisher at a time. When it goes, the stream waits for it to
 //! come back: numbers go on, after a discontinuity. Only then does it end.
 
+mod feed;
 mod hub;
 mod publisher;
 pub mod rtmp;
 mod stream;
 
+pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, PublishError};
 pub use publisher::{PublishedTrack, Publisher};
 pub use stream::{LiveStream, StreamStatus};

@@ -114,6 +114,9 @@ impl Publisher {
             }
         }
         self.segmenter = Some(Segmenter::new(self.config.cutting, self.clocks));
+        let described = tracks.iter();
+        let described = described.map(|published| (published.kind, published.track.clone()));
+        self.stream.feed().begin(described.collect());
         Ok(())
     }
 
@@ -144,6 +147,8 @@ impl Publisher {
         if frame.decode_time < 0 {
             return Ok(());
         }
+        // Those who are pushed the stream have it before it is cut.
+        self.stream.feed().push(frame.clone());
         let cuts = segmenter.push(frame)?;
         self.apply(cuts).await
     }

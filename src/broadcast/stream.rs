@@ -1,15 +1,17 @@
 //! One live stream, as everybody sees it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::broadcast::feed::Feed;
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
+use crate::live::gop::GopLimits;
 use crate::live::window::{Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
@@ -45,6 +47,7 @@ pub struct LiveStream {
     /// Tells this stream from all others of its name, in addresses.
     epoch: String,
     cache: FragmentCache,
+    feed: Arc<Feed>,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -83,11 +86,18 @@ pub struct StreamReport {
 }
 
 impl LiveStream {
-    pub(super) fn new(name: String, epoch: String, cache: FragmentCache, now: UnixMillis) -> Self {
+    pub(super) fn new(
+        name: String,
+        epoch: String,
+        cache: FragmentCache,
+        gop: GopLimits,
+        now: UnixMillis,
+    ) -> Self {
         Self {
             name,
             epoch,
             cache,
+            feed: Arc::new(Feed::new(gop)),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
@@ -111,6 +121,11 @@ impl LiveStream {
     /// What addresses of a track begin with.
     pub fn prefix(&self, track: LiveTrack) -> String {
         format!("/live/{}/{}/{}", self.name, self.epoch, track.name())
+    }
+
+    /// Its frames, for those who are pushed them as they come.
+    pub const fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 
     /// Tells of each change: parts, segments, tracks, the status.
@@ -264,6 +279,11 @@ impl LiveStream {
 
     /// Somebody publishes, or does no more.
     pub(super) fn set_status(&self, status: StreamStatus) {
+        match status {
+            StreamStatus::Live => {}
+            StreamStatus::Away => self.feed.pause(),
+            StreamStatus::Ended => self.feed.close(),
+        }
         let mut state = self.state();
         state.status = status;
         if status == StreamStatus::Ended {

@@ -11,12 +11,16 @@
 //! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
 //! - [`demux`]: tags to tracks and frames.
 //! - [`Segmenter`]: frames to parts and segments.
+//! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
+//!   they look like on the wire.
 //! - [`window`]: the newest segments of a track, and their playlist.
 
 mod cutter;
 pub mod demux;
 pub mod flv;
 mod frame;
+pub mod gop;
+pub mod packet;
 pub mod rtmp;
 mod segmenter;
 pub mod window;
