@@ -152,6 +152,14 @@ impl Hub {
         streams
     }
 
+    /// Ends what is pushed to viewers: the server stops, and their connections would
+    /// keep it from that.
+    pub fn stop_pushing(&self) {
+        for stream in self.streams() {
+            stream.feed().close();
+        }
+    }
+
     /// Ends a publisher's time in good order.
     pub async fn farewell(&self, mut publisher: Publisher) {
         if let Err(error) = publisher.end_stretch().await {

@@ -8,12 +8,14 @@
 //! A stream has one publisher at a time. When it goes, the stream waits for it to
 //! come back: numbers go on, after a discontinuity. Only then does it end.
 
+mod audience;
 mod feed;
 mod hub;
 mod publisher;
 pub mod rtmp;
 mod stream;
 
+pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, PublishError};
 pub use publisher::{PublishedTrack, Publisher};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::broadcast::audience::Audience;
 use crate::broadcast::feed::Feed;
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
@@ -48,6 +49,7 @@ pub struct LiveStream {
     epoch: String,
     cache: FragmentCache,
     feed: Arc<Feed>,
+    audience: Arc<Audience>,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -98,6 +100,7 @@ impl LiveStream {
             epoch,
             cache,
             feed: Arc::new(Feed::new(gop)),
+            audience: Arc::default(),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
@@ -126,6 +129,11 @@ impl LiveStream {
     /// Its frames, for those who are pushed them as they come.
     pub const fn feed(&self) -> &Arc<Feed> {
         &self.feed
+    }
+
+    /// Those who are pushed them.
+    pub const fn audience(&self) -> &Arc<Audience> {
+        &self.audience
     }
 
     /// Tells of each change: parts, segments, tracks, the status.

@@ -192,11 +192,12 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             catalogue,
             keys,
             orders,
-            hub,
+            hub: hub.clone(),
             callbacks,
         };
         let stopped = async move {
             stop_signal().await;
+            hub.stop_pushing();
             // Or the process would live on until every video is rendered.
             publisher.stop();
         };

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use crate::broadcast::{LiveStream, StreamStatus};
+use crate::broadcast::{AudienceReport, LiveStream, PushProtocol, StreamStatus};
 use crate::cmaf::{Retimed, Track, codec_string, placed};
 use crate::http::cache_control::{self, IMMUTABLE};
 use crate::http::pieces::Pieces;
@@ -28,7 +28,7 @@ use crate::playlist::{
 };
 
 /// How long the first requests of all wait for a stream's first segment.
-const JOIN_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const JOIN_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is said of a stream's bit rate before it is known: players only compare.
 const BANDWIDTH_GUESS: u64 = 5_000_000;
@@ -287,11 +287,33 @@ fn report(stream: &LiveStream) -> Value {
         "since_unix_ms": told.since.0,
         "bytes_in": told.bytes_in,
         "tracks": told.tracks.iter().map(track).collect::<Vec<_>>(),
-        "urls": {"index": format!("/live/{}/index.m3u8", stream.name())},
+        "audience": audience(&stream.audience().report()),
+        "urls": {
+            "index": format!("/live/{}/index.m3u8", stream.name()),
+            "flv": format!("/live/{}.flv", stream.name()),
+            "ws": format!("/live/{}/ws", stream.name()),
+        },
     })
 }
 
-fn find(state: &AppState, name: &str) -> Result<Arc<LiveStream>, ApiError> {
+/// Of those who are pushed the stream.
+fn audience(told: &AudienceReport) -> Value {
+    let counts = |counts: [u64; PushProtocol::ALL.len()]| {
+        let named = PushProtocol::ALL.iter().zip(counts);
+        named
+            .map(|(protocol, count)| (protocol.as_str().to_owned(), count.into()))
+            .collect::<serde_json::Map<_, _>>()
+    };
+    json!({
+        "now": counts(told.there),
+        "ever": counts(told.ever),
+        "bytes_out": told.bytes,
+        "skips": told.skips,
+        "cut_off": told.cut_off,
+    })
+}
+
+pub(super) fn find(state: &AppState, name: &str) -> Result<Arc<LiveStream>, ApiError> {
     let stream = state.hub.stream(name);
     stream.ok_or_else(|| ApiError::NotFound(format!("no live stream {name:?}")))
 }
