@@ -9,6 +9,7 @@
 //! come back: numbers go on, after a discontinuity. Only then does it end.
 
 mod audience;
+mod connections;
 mod feed;
 mod hub;
 mod publisher;
@@ -16,6 +17,7 @@ pub mod rtmp;
 mod stream;
 
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
+pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, PublishError};
 pub use publisher::{PublishedTrack, Publisher};

@@ -13,10 +13,12 @@
 //! - [`Segmenter`]: frames to parts and segments.
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
+//! - [`dictionary`]: what those say who give a stream, take one, or work on it.
 //! - [`window`]: the newest segments of a track, and their playlist.
 
 mod cutter;
 pub mod demux;
+pub mod dictionary;
 pub mod flv;
 mod frame;
 pub mod gop;
