@@ -6,6 +6,7 @@
 //! Times are of the tag, not of its body, and do not belong here.
 
 mod audio;
+mod body;
 mod video;
 mod write;
 
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use audio::{AudioCodec, AudioTag, audio_tag};
+pub use body::{audio_config_body, audio_frame_body, video_config_body, video_frame_body};
 pub use video::{VideoCodec, VideoTag, video_tag};
 pub use write::{FILE_HEADER_LEN, MAX_BODY_BYTES, TAG_OVERHEAD, flv_header, write_tag};
 
