@@ -10,8 +10,10 @@
 
 mod audience;
 mod connections;
+pub mod dictionary;
 mod feed;
 mod hub;
+mod listen;
 mod publisher;
 pub mod rtmp;
 mod stream;
@@ -19,6 +21,6 @@ mod stream;
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
-pub use hub::{Hub, HubConfig, PublishError};
+pub use hub::{Hub, HubConfig, Origin, PublishError};
 pub use publisher::{PublishedTrack, Publisher};
 pub use stream::{LiveStream, StreamStatus};

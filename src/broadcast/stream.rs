@@ -7,11 +7,14 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::broadcast::audience::Audience;
+use crate::broadcast::connections::Connections;
 use crate::broadcast::feed::Feed;
+use crate::broadcast::hub::Origin;
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
+use crate::live::dictionary::StreamType;
 use crate::live::gop::GopLimits;
 use crate::live::window::{Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
@@ -47,9 +50,11 @@ pub struct LiveStream {
     name: String,
     /// Tells this stream from all others of its name, in addresses.
     epoch: String,
+    stream_type: StreamType,
     cache: FragmentCache,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
+    connections: Connections,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -59,6 +64,11 @@ struct State {
     tracks: BTreeMap<LiveTrack, TrackState>,
     bytes_in: u64,
     since: UnixMillis,
+    /// It was deleted: its publisher has to go.
+    dismissed: bool,
+    /// In its publisher's words.
+    identity: Option<String>,
+    address: Option<String>,
 }
 
 struct TrackState {
@@ -83,6 +93,10 @@ pub struct StreamReport {
     pub since: UnixMillis,
     /// Bytes of frames that came in.
     pub bytes_in: u64,
+    /// What it is, beside its name, and where it comes from, in its publisher's words.
+    pub identity: Option<String>,
+    /// As `identity`.
+    pub address: Option<String>,
     /// Its tracks, with the number of the segment that is current.
     pub tracks: Vec<(LiveTrack, Track, u64)>,
 }
@@ -91,6 +105,7 @@ impl LiveStream {
     pub(super) fn new(
         name: String,
         epoch: String,
+        stream_type: StreamType,
         cache: FragmentCache,
         gop: GopLimits,
         now: UnixMillis,
@@ -98,14 +113,19 @@ impl LiveStream {
         Self {
             name,
             epoch,
+            stream_type,
             cache,
             feed: Arc::new(Feed::new(gop)),
             audience: Arc::default(),
+            connections: Connections::default(),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
                 bytes_in: 0,
                 since: now,
+                dismissed: false,
+                identity: None,
+                address: None,
             }),
             changed: watch::channel(0).0,
         }
@@ -129,6 +149,16 @@ impl LiveStream {
     /// Its frames, for those who are pushed them as they come.
     pub const fn feed(&self) -> &Arc<Feed> {
         &self.feed
+    }
+
+    /// What becomes of it when its publisher goes.
+    pub const fn stream_type(&self) -> StreamType {
+        self.stream_type
+    }
+
+    /// Who gives it, and who works on it.
+    pub const fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Those who are pushed them.
@@ -156,6 +186,8 @@ impl LiveStream {
             status: state.status,
             since: state.since,
             bytes_in: state.bytes_in,
+            identity: state.identity.clone(),
+            address: state.address.clone(),
             tracks: state.tracks.iter().map(track).collect(),
         }
     }
@@ -287,12 +319,15 @@ impl LiveStream {
 
     /// Somebody publishes, or does no more.
     pub(super) fn set_status(&self, status: StreamStatus) {
+        let mut state = self.state();
+        if state.dismissed && status != StreamStatus::Ended {
+            return;
+        }
         match status {
             StreamStatus::Live => {}
             StreamStatus::Away => self.feed.pause(),
             StreamStatus::Ended => self.feed.close(),
         }
-        let mut state = self.state();
         state.status = status;
         if status == StreamStatus::Ended {
             state
@@ -302,6 +337,27 @@ impl LiveStream {
         }
         drop(state);
         self.tell();
+    }
+
+    /// Somebody publishes it from now on.
+    pub(super) fn published(&self, origin: &Origin) {
+        {
+            let mut state = self.state();
+            state.identity.clone_from(&origin.identity);
+            state.address.clone_from(&origin.address);
+        }
+        self.set_status(StreamStatus::Live);
+    }
+
+    /// It ends now, whoever publishes it.
+    pub(super) fn dismiss(&self) {
+        self.state().dismissed = true;
+        self.set_status(StreamStatus::Ended);
+    }
+
+    /// Whether it was deleted.
+    pub(super) fn is_dismissed(&self) -> bool {
+        self.state().dismissed
     }
 
     fn change(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState)) {
