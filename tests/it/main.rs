@@ -36,6 +36,7 @@ mod otio;
 mod output;
 mod players;
 mod properties;
+mod push;
 mod reuse;
 mod scale;
 mod scenes;
