@@ -13,8 +13,10 @@ mod connections;
 pub mod dictionary;
 mod feed;
 mod hub;
+mod intake;
 mod listen;
 mod publisher;
+pub mod pulls;
 pub mod rtmp;
 mod stream;
 

@@ -14,6 +14,7 @@
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
 //! - [`dictionary`]: what those say who give a stream, take one, or work on it.
+//! - [`source`]: where a stream is pulled from.
 //! - [`window`]: the newest segments of a track, and their playlist.
 
 mod cutter;
@@ -25,6 +26,7 @@ pub mod gop;
 pub mod packet;
 pub mod rtmp;
 mod segmenter;
+pub mod source;
 pub mod window;
 
 pub use frame::{LiveFrame, LiveTrack, milliseconds};
