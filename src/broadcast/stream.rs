@@ -13,7 +13,7 @@ use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
 use crate::live::gop::GopLimits;
-use crate::live::window::{Opening, Place, Window};
+use crate::live::window::{Listing, Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
 /// The most init segments that a track keeps: one a change of its encoding. A
@@ -170,12 +170,21 @@ impl LiveStream {
     }
 
     /// The playlist of a track as it is now; `None` if there is no such track.
-    pub fn playlist(&self, track: LiveTrack) -> Option<Result<MediaPlaylist, TagError>> {
+    pub fn playlist(
+        &self,
+        track: LiveTrack,
+        listing: Listing,
+    ) -> Option<Result<MediaPlaylist, TagError>> {
         let state = self.state();
-        state
-            .tracks
-            .get(&track)
-            .map(|track| track.window.playlist())
+        let track = state.tracks.get(&track);
+        track.map(|track| track.window.playlist(listing))
+    }
+
+    /// Whether segment `number` of a track is announced and has not begun.
+    pub fn announces(&self, track: LiveTrack, number: u64) -> bool {
+        let state = self.state();
+        let track = state.tracks.get(&track);
+        track.is_some_and(|track| track.window.announces(number))
     }
 
     /// Init segment `number` of a track.
@@ -283,6 +292,15 @@ impl LiveStream {
     /// The open segment of a track is whole.
     pub(super) fn closed(&self, kind: LiveTrack, ticks: u64) {
         self.change(kind, |track| track.window.close(ticks));
+    }
+
+    /// The stream breaks off: what comes next is another stretch.
+    pub(super) fn interrupted(&self) {
+        let mut state = self.state();
+        let tracks = state.tracks.values_mut();
+        tracks.for_each(|track| track.window.interrupt());
+        drop(state);
+        self.tell();
     }
 
     /// Somebody publishes, or does no more.

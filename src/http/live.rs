@@ -20,8 +20,9 @@ use crate::cmaf::{Retimed, Track, codec_string, placed};
 use crate::http::cache_control::{self, IMMUTABLE};
 use crate::http::pieces::Pieces;
 use crate::http::playlists::{CONTENT_TYPE, MAX_BLOCK_TARGETS, answered, internal};
-use crate::http::{ApiError, AppState};
+use crate::http::{ApiError, AppState, lhls};
 use crate::live::LiveTrack;
+use crate::live::window::{LEGACY_SUFFIX, Listing};
 use crate::playlist::{
     DeliveryDirectives, MultivariantPlaylist, QuotedString, Rendition, RenditionReport, TagError,
     Uri, Variant,
@@ -36,7 +37,7 @@ const BANDWIDTH_GUESS: u64 = 5_000_000;
 /// The audio group of every multivariant playlist.
 const AUDIO_GROUP: &str = "sound";
 
-const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
+pub(super) const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
 
 /// `GET /live/{name}/index.m3u8`, `video.m3u8`, `audio.m3u8`
 pub(super) async fn playlist(
@@ -48,17 +49,28 @@ pub(super) async fn playlist(
     if file == "index.m3u8" {
         return multivariant(&stream).await;
     }
+    let track = track_of(&file)?;
+    media(
+        &stream,
+        track,
+        Listing::LowLatency,
+        &query.unwrap_or_default(),
+    )
+    .await
+}
+
+/// The track whose playlist is called `file`.
+pub(super) fn track_of(file: &str) -> Result<LiveTrack, ApiError> {
     let track = file.strip_suffix(".m3u8").and_then(track_named);
-    let track = track.ok_or_else(|| {
+    track.ok_or_else(|| {
         ApiError::NotFound(format!(
             "no playlist {file:?}: expected index.m3u8, video.m3u8 or audio.m3u8"
         ))
-    })?;
-    media(&stream, track, &query.unwrap_or_default()).await
+    })
 }
 
 /// Waits until it is known which tracks there are.
-async fn multivariant(stream: &LiveStream) -> Result<Response, ApiError> {
+pub(super) async fn multivariant(stream: &LiveStream) -> Result<Response, ApiError> {
     let deadline = Instant::now() + JOIN_DEADLINE;
     let mut changes = stream.changes();
     let tracks = loop {
@@ -136,18 +148,30 @@ fn multivariant_text(tracks: &[(LiveTrack, Track)]) -> Result<String, ApiError> 
 
 /// A track's playlist, as soon as what is asked for is there; a plain request waits
 /// for the first segment.
-async fn media(stream: &LiveStream, track: LiveTrack, query: &str) -> Result<Response, ApiError> {
-    let directives = DeliveryDirectives::parse(query)
-        .map_err(|error| ApiError::field("query", error.to_string(), ""))?;
+pub(super) async fn media(
+    stream: &LiveStream,
+    track: LiveTrack,
+    listing: Listing,
+    query: &str,
+) -> Result<Response, ApiError> {
+    let directives = match listing {
+        Listing::LowLatency => DeliveryDirectives::parse(query)
+            .map_err(|error| ApiError::field("query", error.to_string(), ""))?,
+        // It offers none.
+        Listing::Legacy => DeliveryDirectives::default(),
+    };
     let blocking = directives.msn.is_some();
     let begun = Instant::now();
     let mut changes = stream.changes();
     loop {
         changes.mark_unchanged();
-        let playlist = stream.playlist(track).transpose().map_err(internal)?;
+        let playlist = stream.playlist(track, listing);
+        let playlist = playlist.transpose().map_err(internal)?;
         let mut patience = JOIN_DEADLINE;
         if let Some(mut playlist) = playlist {
-            playlist.rendition_reports = reports(stream, track).map_err(internal)?;
+            if listing == Listing::LowLatency {
+                playlist.rendition_reports = reports(stream, track).map_err(internal)?;
+            }
             if blocking {
                 let targets = MAX_BLOCK_TARGETS * playlist.target_duration_s;
                 patience = Duration::from_secs(targets.into());
@@ -171,7 +195,7 @@ async fn media(stream: &LiveStream, track: LiveTrack, query: &str) -> Result<Res
 fn reports(stream: &LiveStream, track: LiveTrack) -> Result<Vec<RenditionReport>, TagError> {
     let others = LiveTrack::ALL.into_iter().filter(|other| *other != track);
     let report = |other: LiveTrack| {
-        let playlist = stream.playlist(other)?;
+        let playlist = stream.playlist(other, Listing::LowLatency)?;
         Some(playlist.and_then(|playlist| {
             let open = playlist.open.as_ref().map_or(0, |open| open.parts.len());
             let last = playlist.segments.last();
@@ -210,16 +234,20 @@ pub(super) async fn init(
     Ok((fixed(), init).into_response())
 }
 
-/// `GET /live/{name}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`
+/// `GET /live/{name}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`, or
+/// `{number}.lhls.m4s`
 pub(super) async fn segment(
     State(state): State<Arc<AppState>>,
     Path((name, epoch, track, file)): Path<(String, String, String, String)>,
 ) -> Result<Response, ApiError> {
     let stream = find_epoch(&state, &name, &epoch)?;
     let unknown = || ApiError::NotFound(format!("no segment {track}/{file}"));
-    let (kind, (number, part)) = track_named(&track)
-        .zip(parse_segment(&file))
-        .ok_or_else(unknown)?;
+    let kind = track_named(&track).ok_or_else(unknown)?;
+    if let Some(number) = file.strip_suffix(LEGACY_SUFFIX) {
+        let number = number.parse().map_err(|_| unknown())?;
+        return lhls::segment(stream, kind, number).await;
+    }
+    let (number, part) = parse_segment(&file).ok_or_else(unknown)?;
     let deadline = Instant::now() + JOIN_DEADLINE;
     let mut changes = stream.changes();
     let (fragment, place) = loop {
@@ -290,6 +318,7 @@ fn report(stream: &LiveStream) -> Value {
         "audience": audience(&stream.audience().report()),
         "urls": {
             "index": format!("/live/{}/index.m3u8", stream.name()),
+            "lhls": format!("/live/{}/lhls/index.m3u8", stream.name()),
             "flv": format!("/live/{}.flv", stream.name()),
             "ws": format!("/live/{}/ws", stream.name()),
         },

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod health;
 mod keys;
+mod lhls;
 mod live;
 mod openapi;
 mod otio;

@@ -29,6 +29,7 @@ mod gallery;
 mod hostile;
 mod ladder;
 mod layers;
+mod lhls;
 mod live;
 mod openapi;
 mod origin;

@@ -5,6 +5,12 @@
 //! back until it has a part. What leaves the window is left to the cache, which
 //! keeps it for whoever still has it on a list.
 
+mod legacy;
+#[cfg(test)]
+mod tests;
+
+pub use legacy::LEGACY_SUFFIX;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
@@ -22,6 +28,15 @@ pub const FIRST_SEQUENCE: u64 = 1;
 /// Segments that a playlist has at least, however short the window is: none may
 /// leave a playlist of less than three target durations (rfc8216bis, 6.2.2).
 const LEAST_TARGETS: u64 = 3;
+
+/// For whom a track is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Listing {
+    /// Players of low-latency HLS, and of plain HLS: parts, blocking reload.
+    LowLatency,
+    /// Players of the community's earlier LHLS: segments announced and growing.
+    Legacy,
+}
 
 /// What never changes in the life of a track.
 #[derive(Clone, Debug)]
@@ -87,6 +102,8 @@ pub struct Window {
     open: Option<Entry>,
     next: u64,
     discontinuities_gone: u64,
+    /// Whether the track broke off, and what comes next is another stretch.
+    interrupted: bool,
     ended: bool,
 }
 
@@ -99,6 +116,7 @@ impl Window {
             open: None,
             next: FIRST_SEQUENCE,
             discontinuities_gone: 0,
+            interrupted: false,
             ended: false,
         }
     }
@@ -108,6 +126,7 @@ impl Window {
         self.close(0);
         let number = self.next;
         self.next += 1;
+        self.interrupted = false;
         self.ended = false;
         self.open = Some(Entry {
             number,
@@ -134,6 +153,12 @@ impl Window {
             None => {}
         }
         self.slide();
+    }
+
+    /// The track breaks off: if it goes on, that is another stretch of it.
+    pub fn interrupt(&mut self) {
+        self.close(0);
+        self.interrupted = !self.whole.is_empty();
     }
 
     /// Nothing will be added.
@@ -193,7 +218,14 @@ impl Window {
     }
 
     /// The playlist as it is now.
-    pub fn playlist(&self) -> Result<MediaPlaylist, TagError> {
+    pub fn playlist(&self, listing: Listing) -> Result<MediaPlaylist, TagError> {
+        match listing {
+            Listing::LowLatency => self.low_latency_playlist(),
+            Listing::Legacy => self.legacy_playlist(),
+        }
+    }
+
+    fn low_latency_playlist(&self) -> Result<MediaPlaylist, TagError> {
         let part_target = Duration::from_millis(self.config.part_ms.into());
         let mut playlist = MediaPlaylist::new(self.config.target_duration_s);
         playlist.part_target = Some(part_target);
@@ -247,141 +279,5 @@ impl Window {
 
     fn part_uri(&self, number: u64, part: usize) -> Result<Uri, TagError> {
         Uri::new(format!("{}/{number}.{part}.m4s", self.config.prefix))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn window(window_ms: u64) -> Window {
-        Window::new(WindowConfig {
-            prefix: "/live/show/e1/video".into(),
-            target_duration_s: 2,
-            part_ms: 500,
-            window_ms,
-        })
-    }
-
-    fn map() -> Uri {
-        Uri::new("/live/show/e1/video.1.mp4").expect("clean")
-    }
-
-    fn opening(decode_time: u64, discontinuity: bool) -> Opening {
-        Opening {
-            clock: NonZeroU32::new(1000).expect("not zero"),
-            decode_time,
-            map: map(),
-            taken: UnixMillis(0),
-            discontinuity,
-        }
-    }
-
-    fn part() -> PartMeta {
-        PartMeta {
-            bytes: 9,
-            ticks: 500,
-            independent: false,
-        }
-    }
-
-    /// Segments of two seconds.
-    fn add(window: &mut Window, count: u64, discontinuity: bool) {
-        for index in 0..count {
-            let first = discontinuity && index == 0;
-            let number = window.open(opening(0, first));
-            assert_eq!(window.current(), number);
-            (0..4).for_each(|_| window.part(part()));
-            window.close(2000);
-        }
-    }
-
-    fn sequence(window: &Window) -> (u64, usize, u64) {
-        let playlist = window.playlist().expect("clean");
-        let (first, gone) = (playlist.media_sequence, playlist.discontinuity_sequence);
-        (first, playlist.segments.len(), gone)
-    }
-
-    #[test]
-    fn the_window_slides_and_numbers_only_rise() {
-        let mut window = window(10_000);
-        assert_eq!(sequence(&window), (1, 0, 0));
-        add(&mut window, 5, false);
-        assert_eq!(sequence(&window), (1, 5, 0));
-        add(&mut window, 5, false);
-        assert_eq!(sequence(&window), (6, 5, 0));
-        assert_eq!(window.place(5), None);
-        assert!(window.place(6).is_some());
-    }
-
-    #[test]
-    fn a_playlist_keeps_three_target_durations_however_short_the_window() {
-        let mut window = window(0);
-        add(&mut window, 9, false);
-        assert_eq!(sequence(&window), (7, 3, 0));
-    }
-
-    #[test]
-    fn a_discontinuity_is_counted_when_it_leaves() {
-        let mut window = window(0);
-        add(&mut window, 2, false);
-        add(&mut window, 3, true);
-        assert_eq!(sequence(&window), (3, 3, 0));
-        add(&mut window, 1, false);
-        assert_eq!(sequence(&window), (4, 3, 1));
-    }
-
-    #[test]
-    fn the_open_segment_shows_its_parts_and_hints_at_the_next() {
-        let mut window = window(10_000);
-        add(&mut window, 1, false);
-        let hint = |window: &Window| {
-            let playlist = window.playlist().expect("clean");
-            playlist.preload_hint.expect("a hint").part.to_string()
-        };
-        assert_eq!(hint(&window), "/live/show/e1/video/2.0.m4s");
-        window.open(opening(2000, false));
-        assert_eq!(hint(&window), "/live/show/e1/video/2.0.m4s");
-        window.part(part());
-        assert_eq!(hint(&window), "/live/show/e1/video/2.1.m4s");
-        let text = window.playlist().expect("clean").to_text();
-        assert!(
-            text.contains("URI=\"/live/show/e1/video/2.0.m4s\""),
-            "{text}"
-        );
-        assert_eq!(window.place(2).expect("open").decode_time, 2000);
-    }
-
-    #[test]
-    fn a_track_may_change_its_clock() {
-        let mut window = window(10_000);
-        add(&mut window, 2, false);
-        window.open(Opening {
-            clock: NonZeroU32::new(500).expect("not zero"),
-            ..opening(2000, true)
-        });
-        (0..4).for_each(|_| window.part(part()));
-        window.close(2000);
-        let playlist = window.playlist().expect("clean");
-        let durations = playlist
-            .segments
-            .iter()
-            .map(|segment| segment.duration.to_string());
-        assert_eq!(durations.collect::<Vec<_>>(), ["2.0", "2.0", "4.0"]);
-    }
-
-    #[test]
-    fn a_segment_without_parts_leaves_its_number_to_the_next() {
-        let mut window = window(10_000);
-        window.open(opening(0, false));
-        assert_eq!(window.open(opening(500, true)), 1);
-        window.part(part());
-        window.end();
-        let playlist = window.playlist().expect("clean");
-        assert!(playlist.ended && playlist.preload_hint.is_none());
-        assert_eq!(playlist.segments.len(), 1);
-        // It goes on where it was, should the publisher come back.
-        assert_eq!(window.open(opening(900, true)), 2);
-        assert!(!window.is_ended());
     }
 }
