@@ -11,6 +11,7 @@ use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
 use crate::live::Cutting;
 use crate::live::gop::GopLimits;
+use crate::live::join::JoinConfig;
 
 /// The most streams at a time, those that have just ended among them.
 pub const MAX_STREAMS: usize = 1_000;
@@ -27,6 +28,8 @@ pub struct HubConfig {
     pub window_ms: u64,
     /// How much of a stream is kept for those who are pushed it.
     pub gop: GopLimits,
+    /// Who waits when they join a stream.
+    pub join: JoinConfig,
     /// How long a stream waits for its publisher to come back.
     pub linger: Duration,
     /// How long a stream that has ended is still to be seen.
@@ -45,6 +48,7 @@ impl Default for HubConfig {
             },
             window_ms: 60_000,
             gop: GopLimits::default(),
+            join: JoinConfig::default(),
             linger: Duration::from_secs(10),
             afterglow: Duration::from_secs(60),
         }
@@ -110,8 +114,8 @@ impl Hub {
         let entry = known.entry(name.to_owned()).or_insert_with(|| {
             let now = now();
             let epoch = format!("{:x}", now.0);
-            let (cache, gop) = (self.cache.clone(), self.config.gop);
-            let stream = LiveStream::new(name.to_owned(), epoch, cache, gop, now);
+            let cache = self.cache.clone();
+            let stream = LiveStream::new(name.to_owned(), epoch, cache, &self.config, now);
             // Not live before it has its publisher.
             stream.set_status(StreamStatus::Away);
             Known {

@@ -12,13 +12,17 @@ mod audience;
 mod connections;
 mod feed;
 mod hub;
+mod joins;
 mod publisher;
 pub mod rtmp;
+mod snapshot;
 mod stream;
 
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, PublishError};
+pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher};
+pub use snapshot::{Snapshot, Text};
 pub use stream::{LiveStream, StreamStatus};

@@ -5,14 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use crate::broadcast::audience::Audience;
 use crate::broadcast::feed::Feed;
+use crate::broadcast::hub::HubConfig;
+use crate::broadcast::joins::{Awaited, Joins};
+use crate::broadcast::snapshot::{Newest, Snapshot};
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
-use crate::live::gop::GopLimits;
+use crate::live::join::{Join, Reached};
 use crate::live::window::{Listing, Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
@@ -50,6 +54,7 @@ pub struct LiveStream {
     cache: FragmentCache,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
+    joins: Joins,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -68,6 +73,9 @@ struct TrackState {
     /// The init segments, numbered from 1; those before `first_init` are forgotten.
     inits: Vec<Bytes>,
     first_init: usize,
+    /// Its playlists.
+    low_latency: Arc<Newest>,
+    legacy: Arc<Newest>,
     /// The segment that is being written and the one before: the cache may still be
     /// taking it in.
     open: Option<(u64, Fragment)>,
@@ -92,15 +100,16 @@ impl LiveStream {
         name: String,
         epoch: String,
         cache: FragmentCache,
-        gop: GopLimits,
+        config: &HubConfig,
         now: UnixMillis,
     ) -> Self {
         Self {
             name,
             epoch,
             cache,
-            feed: Arc::new(Feed::new(gop)),
+            feed: Arc::new(Feed::new(config.gop)),
             audience: Arc::default(),
+            joins: Joins::new(config.join),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
@@ -136,6 +145,11 @@ impl LiveStream {
         &self.audience
     }
 
+    /// Those who join it.
+    pub const fn joins(&self) -> &Joins {
+        &self.joins
+    }
+
     /// Tells of each change: parts, segments, tracks, the status.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -169,15 +183,104 @@ impl LiveStream {
             .collect()
     }
 
-    /// The playlist of a track as it is now; `None` if there is no such track.
-    pub fn playlist(
+    /// The playlist of a track as it is now, the same for all who ask until it changes;
+    /// `None` if there is no such track.
+    pub fn snapshot(
         &self,
         track: LiveTrack,
         listing: Listing,
+    ) -> Option<Result<Arc<Snapshot>, TagError>> {
+        let version = *self.changed.borrow();
+        let newest = {
+            let state = self.state();
+            let track = state.tracks.get(&track)?;
+            Arc::clone(match listing {
+                Listing::LowLatency => &track.low_latency,
+                Listing::Legacy => &track.legacy,
+            })
+        };
+        newest.of(version, || self.playlist(track, listing, None))
+    }
+
+    /// The playlist as it is, or as it was when segment `last` was whole.
+    fn playlist(
+        &self,
+        kind: LiveTrack,
+        listing: Listing,
+        last: Option<u64>,
     ) -> Option<Result<MediaPlaylist, TagError>> {
+        // What takes long is done when the publisher may go on.
+        let (window, others) = {
+            let state = self.state();
+            let window = &state.tracks.get(&kind)?.window;
+            let window = match last {
+                Some(last) => window.up_to(last),
+                None => window.clone(),
+            };
+            let others = state.tracks.iter().filter(|(other, _)| **other != kind);
+            let report = |(other, track): (&LiveTrack, &TrackState)| {
+                Ok(track
+                    .window
+                    .report(Uri::new(format!("{}.m3u8", other.name()))?))
+            };
+            (window, others.map(report).collect::<Result<Vec<_>, _>>())
+        };
+        let listed = window.playlist(listing).and_then(|mut playlist| {
+            if listing == Listing::LowLatency {
+                playlist.rendition_reports = others?;
+            }
+            Ok(playlist)
+        });
+        Some(listed)
+    }
+
+    /// How far a track is.
+    pub fn reached(&self, track: LiveTrack) -> Option<Reached> {
         let state = self.state();
-        let track = state.tracks.get(&track);
-        track.map(|track| track.window.playlist(listing))
+        let window = &state.tracks.get(&track)?.window;
+        Some(Reached {
+            whole: window.whole(),
+            current: window.current(),
+            ended: window.is_ended(),
+        })
+    }
+
+    /// Waits for segment `number` of a track, with all others who do, and gives the
+    /// playlist that ends with it. If it does not come in time, the playlist as it is,
+    /// if that is enough to begin with, or nothing.
+    pub async fn join(
+        &self,
+        track: LiveTrack,
+        listing: Listing,
+        number: u64,
+    ) -> Option<Arc<Snapshot>> {
+        let awaited = (track, listing, number);
+        let gathering = self.joins.gathering(awaited);
+        let index = gathering.index.get_or_init(|| {
+            self.joins.leads();
+            self.first_index(awaited, gathering.deadline)
+        });
+        let index = index.await.clone();
+        self.joins.disband(awaited, &gathering);
+        index
+    }
+
+    async fn first_index(&self, awaited: Awaited, deadline: Instant) -> Option<Arc<Snapshot>> {
+        let (track, listing, number) = awaited;
+        let config = self.joins.config();
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            if config.is_there(Join::Segment(number), self.reached(track)?) {
+                let playlist = self.playlist(track, listing, Some(number))?.ok()?;
+                return Some(Arc::new(Snapshot::new(playlist)));
+            }
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                let enough = config.will_do(self.reached(track)?);
+                let now = enough.then(|| self.snapshot(track, listing))?;
+                return now?.ok();
+            }
+        }
     }
 
     /// Whether segment `number` of a track is announced and has not begun.
@@ -247,6 +350,8 @@ impl LiveStream {
             track: track.clone(),
             inits: Vec::new(),
             first_init: 0,
+            low_latency: Arc::default(),
+            legacy: Arc::default(),
             open: None,
             before: None,
         });

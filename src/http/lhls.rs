@@ -1,5 +1,5 @@
-//! Live streams for legacy low-latency players (LHLS): playlists that announce
-//! segments, and segments that are sent while they are made.
+//! Segments of live streams for legacy low-latency players (LHLS), which are sent
+//! while they are made.
 //!
 //! A segment's answer begins at once, with the segment's header, though nothing else
 //! may be there yet. Each part follows when it is whole. Its end is the end of the
@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
@@ -21,13 +20,13 @@ use tokio::time::{Instant, timeout_at};
 use crate::broadcast::LiveStream;
 use crate::cache::Fragment;
 use crate::cmaf::{Retimed, SEGMENT_TYPE, placed};
+use crate::http::ApiError;
 use crate::http::cache_control::{self, IMMUTABLE};
-use crate::http::live::{self, MEDIA, find, track_of};
+use crate::http::live::MEDIA;
 use crate::http::pieces::Pieces;
 use crate::http::playlists::internal;
-use crate::http::{ApiError, AppState};
 use crate::live::LiveTrack;
-use crate::live::window::{Listing, Place};
+use crate::live::window::Place;
 
 /// How long a segment that is being sent may give nothing before its answer breaks
 /// off: three target durations, as for playlists that are waited for.
@@ -36,19 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// How long an answer is kept whose segment had not begun, in seconds: one that
 /// never comes is empty, and must not be kept for good.
 const ANNOUNCED_S: u32 = 4;
-
-/// `GET /live/{name}/lhls/index.m3u8`, `video.m3u8`, `audio.m3u8`
-pub(super) async fn playlist(
-    State(state): State<Arc<AppState>>,
-    Path((name, file)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    let stream = find(&state, &name)?;
-    match file.as_str() {
-        // Its addresses are relative, so they stay below this one's.
-        "index.m3u8" => live::multivariant(&stream).await,
-        _ => live::media(&stream, track_of(&file)?, Listing::Legacy, "").await,
-    }
-}
 
 /// Segment `number` of a track, as far as it is there and as it comes.
 pub(super) async fn segment(

@@ -8,6 +8,7 @@ mod edit_api;
 mod error;
 mod files;
 mod health;
+mod join;
 mod keys;
 mod lhls;
 mod live;

@@ -172,7 +172,7 @@ async fn live(
 
 /// What a snapshot answers to `directives`; `None` where a later one is to be waited
 /// for, as with any that comes too `early` for players.
-pub(super) fn answered(
+fn answered(
     playlist: &MediaPlaylist,
     directives: DeliveryDirectives,
     early: bool,
@@ -192,13 +192,17 @@ pub(super) fn answered(
 /// Lifetimes as rfc8216bis, Appendix B.1 has them: what a blocking request
 /// names never changes, anything else is old after half a target duration; what
 /// announces segments, sooner.
-fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
+pub(super) const fn lifetime_s(playlist: &MediaPlaylist, blocking: bool) -> u32 {
     let target = playlist.target_duration_s;
-    let lifetime = match playlist.prefetch.is_empty() {
+    match playlist.prefetch.is_empty() {
         false => ANNOUNCING_S,
         true if blocking => 6 * target,
         true => target / 2,
-    };
+    }
+}
+
+fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
+    let lifetime = lifetime_s(playlist, blocking);
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, cache_control::seconds(lifetime)),

@@ -14,7 +14,8 @@
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
 //! - [`dictionary`]: what those say who give a stream, take one, or work on it.
-//! - [`window`]: the newest segments of a track, and their playlist.
+//! - [`window`]: the newest segments of a track, and their playlists.
+//! - [`join`]: which request for a playlist waits, and for what; [`viewers`]: who asks.
 
 mod cutter;
 pub mod demux;
@@ -22,9 +23,11 @@ pub mod dictionary;
 pub mod flv;
 mod frame;
 pub mod gop;
+pub mod join;
 pub mod packet;
 pub mod rtmp;
 mod segmenter;
+pub mod viewers;
 pub mod window;
 
 pub use frame::{LiveFrame, LiveTrack, milliseconds};

@@ -16,7 +16,7 @@ impl Window {
     /// address in the same place, and takes its number with it.
     pub(super) fn legacy_playlist(&self) -> Result<MediaPlaylist, TagError> {
         let mut playlist = MediaPlaylist::new(self.config.target_duration_s);
-        let first = self.whole.front().or(self.open.as_ref());
+        let first = self.first();
         playlist.media_sequence = first.map_or(self.next, |entry| entry.number);
         playlist.discontinuity_sequence = self.discontinuities_gone;
         playlist.map = first.map(|entry| entry.begins.map.clone());

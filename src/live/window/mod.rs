@@ -13,12 +13,13 @@ pub use legacy::LEGACY_SUFFIX;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use crate::chunk::{ChunkKey, PartMeta};
 use crate::digest::Digest;
 use crate::playlist::{
-    Duration, MediaPlaylist, OpenSegment, PartRef, PreloadHint, Segment, ServerControl, TagError,
-    UnixMillis, Uri,
+    Duration, MediaPlaylist, OpenSegment, PartRef, PreloadHint, RenditionReport, Segment,
+    ServerControl, TagError, UnixMillis, Uri,
 };
 
 /// The number of a stream's first segment. Not 0: hls.js (1.7) takes a part of
@@ -28,6 +29,10 @@ pub const FIRST_SEQUENCE: u64 = 1;
 /// Segments that a playlist has at least, however short the window is: none may
 /// leave a playlist of less than three target durations (rfc8216bis, 6.2.2).
 const LEAST_TARGETS: u64 = 3;
+
+/// Target durations from the end within which parts are told of: one more than
+/// playlists list (rfc8216bis, 6.2.2), as the open segment counts too.
+const PARTS_TARGETS: u64 = 4;
 
 /// For whom a track is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,7 +103,10 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub struct Window {
     config: WindowConfig,
-    whole: VecDeque<Entry>,
+    /// Shared with copies of this window, which are as cheap as that.
+    whole: VecDeque<Arc<Entry>>,
+    /// How long they are together.
+    whole_ms: u64,
     open: Option<Entry>,
     next: u64,
     discontinuities_gone: u64,
@@ -113,6 +121,7 @@ impl Window {
         Self {
             config,
             whole: VecDeque::new(),
+            whole_ms: 0,
             open: None,
             next: FIRST_SEQUENCE,
             discontinuities_gone: 0,
@@ -149,7 +158,11 @@ impl Window {
     pub fn close(&mut self, ticks: u64) {
         match self.open.take() {
             Some(entry) if entry.parts.is_empty() => self.next = entry.number,
-            Some(entry) => self.whole.push_back(Entry { ticks, ..entry }),
+            Some(entry) => {
+                let entry = Entry { ticks, ..entry };
+                self.whole_ms += entry.milliseconds();
+                self.whole.push_back(Arc::new(entry));
+            }
             None => {}
         }
         self.slide();
@@ -184,8 +197,12 @@ impl Window {
 
     /// Where segment `number` is, if it is listed or open.
     pub fn place(&self, number: u64) -> Option<Place> {
-        let all = self.whole.iter().chain(&self.open);
-        let entry = all.rev().find(|entry| entry.number == number)?;
+        let open = self.open.as_ref().filter(|open| open.number == number);
+        let entry = open.or_else(|| {
+            // Numbers have no holes.
+            let index = number.checked_sub(self.whole.front()?.number)?;
+            Some(self.whole.get(usize::try_from(index).ok()?)?.as_ref())
+        })?;
         Some(Place {
             key: self.key(number),
             decode_time: entry.begins.decode_time,
@@ -203,17 +220,53 @@ impl Window {
     fn slide(&mut self) {
         let least = LEAST_TARGETS * u64::from(self.config.target_duration_s) * 1000;
         let wanted = self.config.window_ms.max(least);
-        let mut there: u64 = self.whole.iter().map(Entry::milliseconds).sum();
         while let Some(oldest) = self.whole.front()
-            && there - oldest.milliseconds() >= wanted
+            && self.whole_ms - oldest.milliseconds() >= wanted
         {
-            there -= oldest.milliseconds();
+            self.whole_ms -= oldest.milliseconds();
             // It counts when it leaves, and so does what it began with.
             if let Some(gone) = self.whole.pop_front()
                 && gone.begins.discontinuity
             {
                 self.discontinuities_gone += 1;
             }
+        }
+    }
+
+    /// The track as it was when segment `last` was whole and the next had not begun;
+    /// as it is, if that is not so yet.
+    pub fn up_to(&self, last: u64) -> Self {
+        let mut then = self.clone();
+        if self.ended || last >= self.current() {
+            return then;
+        }
+        then.next = last + 1;
+        if let Some(open) = then.open.take() {
+            then.interrupted = open.begins.discontinuity;
+        }
+        while let Some(newest) = then.whole.pop_back() {
+            if newest.number <= last {
+                then.whole.push_back(newest);
+                break;
+            }
+            then.whole_ms -= newest.milliseconds();
+            then.interrupted = newest.begins.discontinuity;
+        }
+        then
+    }
+
+    /// Where this track is, for the playlist of another: its own is called `uri`.
+    pub fn report(&self, uri: Uri) -> RenditionReport {
+        // The open segment is the last as soon as it has a part.
+        let open = self.open.as_ref().filter(|open| !open.parts.is_empty());
+        let last = open.or_else(|| self.whole.back().map(AsRef::as_ref));
+        let parts = last.map_or(0, |last| last.parts.len());
+        RenditionReport {
+            uri,
+            last_msn: last.map_or(self.next.saturating_sub(1), |last| last.number),
+            last_part: u32::try_from(parts)
+                .ok()
+                .and_then(|parts| parts.checked_sub(1)),
         }
     }
 
@@ -233,14 +286,18 @@ impl Window {
             self.config.target_duration_s,
             Some(part_target),
         ));
-        let first = self.whole.front().or(self.open.as_ref());
+        let first = self.first();
         playlist.media_sequence = first.map_or(self.next, |entry| entry.number);
         playlist.discontinuity_sequence = self.discontinuities_gone;
         playlist.map = first.map(|entry| entry.begins.map.clone());
-        for entry in &self.whole {
+        let with_parts = self.first_with_parts();
+        playlist.segments.reserve(self.whole.len());
+        for (index, entry) in self.whole.iter().enumerate() {
             let uri = Uri::new(format!("{}/{}.m4s", self.config.prefix, entry.number))?;
             let mut segment = Segment::new(uri, entry.duration(entry.ticks));
-            segment.parts = self.parts(entry)?;
+            if index >= with_parts {
+                segment.parts = self.parts(entry)?;
+            }
             segment.discontinuity = entry.begins.discontinuity;
             segment.program_date_time = Some(entry.begins.taken);
             segment.map = Some(entry.begins.map.clone());
@@ -249,9 +306,12 @@ impl Window {
         playlist.ended = self.ended;
         if !self.ended {
             let parts = self.open.as_ref().map_or(0, |open| open.parts.len());
+            let before = self.whole.back().map(|before| &before.begins.map);
+            let open = self.open.as_ref().filter(|_| parts == 0);
+            let map = open.map(|open| &open.begins.map);
             playlist.preload_hint = Some(PreloadHint {
                 part: self.part_uri(self.current(), parts)?,
-                map: None,
+                map: map.filter(|_| before.is_some() && map != before).cloned(),
             });
             if let Some(open) = &self.open {
                 playlist.open = Some(OpenSegment {
@@ -263,6 +323,25 @@ impl Window {
             }
         }
         Ok(playlist)
+    }
+
+    /// The oldest segment that is listed, or would be.
+    fn first(&self) -> Option<&Entry> {
+        let whole = self.whole.front().map(AsRef::as_ref);
+        whole.or(self.open.as_ref())
+    }
+
+    /// The index of the first segment whose parts are told of.
+    fn first_with_parts(&self) -> usize {
+        let reach = PARTS_TARGETS * u64::from(self.config.target_duration_s) * 1000;
+        let mut after = 0;
+        let newest = self.whole.iter().rev();
+        let near = newest.take_while(|entry| {
+            let near = after <= reach;
+            after += entry.milliseconds();
+            near
+        });
+        self.whole.len() - near.count()
     }
 
     fn parts(&self, entry: &Entry) -> Result<Vec<PartRef>, TagError> {

@@ -188,3 +188,37 @@ fn what_is_announced_is_known_before_it_begins_and_not_after() {
     window.end();
     assert!(announced(&window).is_empty());
 }
+
+#[test]
+fn a_track_can_be_shown_as_it_was_when_a_segment_became_whole() {
+    let mut window = window(20_000);
+    add(&mut window, 3, false);
+    let then = |listing| window.playlist(listing).expect("clean").to_text();
+    let (low_latency, legacy) = (then(Listing::LowLatency), then(Listing::Legacy));
+    let report = window.report(map());
+    assert_eq!((report.last_msn, report.last_part), (3, Some(3)));
+    let mut later = window.clone();
+    add(&mut later, 1, false);
+    later.open(opening(8000, false));
+    later.part(part());
+    for now in [&window, &later] {
+        let then = |listing| now.up_to(3).playlist(listing).expect("clean").to_text();
+        assert_eq!(then(Listing::LowLatency), low_latency);
+        assert_eq!(then(Listing::Legacy), legacy);
+    }
+    // What is not whole yet cannot be shown.
+    let now = later.playlist(Listing::LowLatency).expect("clean");
+    assert_eq!(later.up_to(5).playlist(Listing::LowLatency), Ok(now));
+}
+
+#[test]
+fn only_segments_near_the_end_tell_of_their_parts() {
+    let mut window = window(100_000);
+    add(&mut window, 20, false);
+    let playlist = window.playlist(Listing::LowLatency).expect("clean");
+    let told = playlist.segments.iter().map(|segment| segment.parts.len());
+    let told: Vec<_> = told.collect();
+    // Eight seconds, and the one that reaches into them.
+    assert_eq!(told[..15], [0; 15]);
+    assert_eq!(told[15..], [4; 5]);
+}
