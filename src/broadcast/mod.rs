@@ -10,9 +10,11 @@
 
 mod audience;
 mod connections;
+pub mod dictionary;
 mod feed;
 mod hub;
 mod joins;
+mod listen;
 mod publisher;
 pub mod rtmp;
 mod snapshot;
@@ -21,7 +23,7 @@ mod stream;
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
-pub use hub::{Hub, HubConfig, PublishError};
+pub use hub::{Hub, HubConfig, Origin, PublishError};
 pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher};
 pub use snapshot::{Snapshot, Text};

@@ -8,14 +8,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::broadcast::audience::Audience;
+use crate::broadcast::connections::Connections;
 use crate::broadcast::feed::Feed;
-use crate::broadcast::hub::HubConfig;
+use crate::broadcast::hub::{HubConfig, Origin};
 use crate::broadcast::joins::{Awaited, Joins};
 use crate::broadcast::snapshot::{Newest, Snapshot};
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
+use crate::live::dictionary::StreamType;
 use crate::live::join::{Join, Reached};
 use crate::live::window::{Listing, Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
@@ -51,10 +53,12 @@ pub struct LiveStream {
     name: String,
     /// Tells this stream from all others of its name, in addresses.
     epoch: String,
+    stream_type: StreamType,
     cache: FragmentCache,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
     joins: Joins,
+    connections: Connections,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -64,6 +68,11 @@ struct State {
     tracks: BTreeMap<LiveTrack, TrackState>,
     bytes_in: u64,
     since: UnixMillis,
+    /// It was deleted: its publisher has to go.
+    dismissed: bool,
+    /// In its publisher's words.
+    identity: Option<String>,
+    address: Option<String>,
 }
 
 struct TrackState {
@@ -91,6 +100,10 @@ pub struct StreamReport {
     pub since: UnixMillis,
     /// Bytes of frames that came in.
     pub bytes_in: u64,
+    /// What it is, beside its name, and where it comes from, in its publisher's words.
+    pub identity: Option<String>,
+    /// As `identity`.
+    pub address: Option<String>,
     /// Its tracks, with the number of the segment that is current.
     pub tracks: Vec<(LiveTrack, Track, u64)>,
 }
@@ -99,6 +112,7 @@ impl LiveStream {
     pub(super) fn new(
         name: String,
         epoch: String,
+        stream_type: StreamType,
         cache: FragmentCache,
         config: &HubConfig,
         now: UnixMillis,
@@ -106,15 +120,20 @@ impl LiveStream {
         Self {
             name,
             epoch,
+            stream_type,
             cache,
             feed: Arc::new(Feed::new(config.gop)),
             audience: Arc::default(),
             joins: Joins::new(config.join),
+            connections: Connections::default(),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
                 bytes_in: 0,
                 since: now,
+                dismissed: false,
+                identity: None,
+                address: None,
             }),
             changed: watch::channel(0).0,
         }
@@ -138,6 +157,16 @@ impl LiveStream {
     /// Its frames, for those who are pushed them as they come.
     pub const fn feed(&self) -> &Arc<Feed> {
         &self.feed
+    }
+
+    /// What becomes of it when its publisher goes.
+    pub const fn stream_type(&self) -> StreamType {
+        self.stream_type
+    }
+
+    /// Who gives it, and who works on it.
+    pub const fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Those who are pushed them.
@@ -170,6 +199,8 @@ impl LiveStream {
             status: state.status,
             since: state.since,
             bytes_in: state.bytes_in,
+            identity: state.identity.clone(),
+            address: state.address.clone(),
             tracks: state.tracks.iter().map(track).collect(),
         }
     }
@@ -410,12 +441,15 @@ impl LiveStream {
 
     /// Somebody publishes, or does no more.
     pub(super) fn set_status(&self, status: StreamStatus) {
+        let mut state = self.state();
+        if state.dismissed && status != StreamStatus::Ended {
+            return;
+        }
         match status {
             StreamStatus::Live => {}
             StreamStatus::Away => self.feed.pause(),
             StreamStatus::Ended => self.feed.close(),
         }
-        let mut state = self.state();
         state.status = status;
         if status == StreamStatus::Ended {
             state
@@ -425,6 +459,27 @@ impl LiveStream {
         }
         drop(state);
         self.tell();
+    }
+
+    /// Somebody publishes it from now on.
+    pub(super) fn published(&self, origin: &Origin) {
+        {
+            let mut state = self.state();
+            state.identity.clone_from(&origin.identity);
+            state.address.clone_from(&origin.address);
+        }
+        self.set_status(StreamStatus::Live);
+    }
+
+    /// It ends now, whoever publishes it.
+    pub(super) fn dismiss(&self) {
+        self.state().dismissed = true;
+        self.set_status(StreamStatus::Ended);
+    }
+
+    /// Whether it was deleted.
+    pub(super) fn is_dismissed(&self) -> bool {
+        self.state().dismissed
     }
 
     fn change(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState)) {

@@ -15,15 +15,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
 use crate::broadcast::rtmp::{self, Gate};
-use crate::broadcast::{Hub, HubConfig};
+use crate::broadcast::{Hub, HubConfig, dictionary};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
 use crate::fetch::{Client, Patience};
 use crate::http::{ApiKeys, AppState, Shelf, file_of, serve};
-use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
+use crate::jobs::callbacks::{
+    CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret as CallbackSecret,
+};
 use crate::jobs::orders::Orders;
 use crate::live::join::{JoinConfig, JoinPolicy};
+use crate::live::rtmp::Secret;
 use crate::publish::Publisher;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
@@ -85,6 +88,19 @@ pub(super) struct ServeArgs {
         hide_env_values = true
     )]
     publish_key: Option<String>,
+
+    /// Let pushing, plug-in and subscription ends of live streams in here, by TCP [default: none]
+    #[arg(long, value_name = "ADDR", env = "LOOMCAST_DICTIONARY")]
+    dictionary: Option<SocketAddr>,
+
+    /// The key that plug-in ends must give [default: none is let in]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "LOOMCAST_PLUGIN_KEY",
+        hide_env_values = true
+    )]
+    plugin_key: Option<String>,
 
     /// How long a live stream waits for its encoder to come back before it ends
     #[arg(
@@ -170,7 +186,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         .map_err(|error| BadInput(error.to_string()))?;
     let keys = ApiKeys::new(args.api_keys.iter().map(String::as_str));
     let keys = keys.map_err(|error| BadInput(error.to_string()))?;
-    let secret = args.callback_secret.as_deref().map(Secret::new);
+    let secret = args.callback_secret.as_deref().map(CallbackSecret::new);
     let secret = secret.transpose().map_err(|bytes| {
         BadInput(format!(
             "--callback-secret: {bytes} bytes are not allowed: expected at least {MIN_SECRET_BYTES}"
@@ -215,6 +231,21 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             let key = args.publish_key.clone();
             let gate = key.map_or(Gate::Open, Gate::with_key);
             encoders.spawn(rtmp::serve(door, hub.clone(), gate, no_more.clone()));
+        }
+        if let Some(address) = args.dictionary {
+            let door = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listening on {address} for the cache dictionary"))?;
+            println!(
+                "loomcast: the cache dictionary is at tcp://{}",
+                door.local_addr()?
+            );
+            let key = args.publish_key.clone();
+            let keys = dictionary::Keys {
+                pushing: key.map_or(Gate::Open, Gate::with_key),
+                plug_in: args.plugin_key.clone().map(Secret::new),
+            };
+            encoders.spawn(dictionary::serve(door, hub.clone(), keys, no_more.clone()));
         }
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);

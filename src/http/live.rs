@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::broadcast::{AudienceReport, JoinsReport, LiveStream, PushProtocol, StreamStatus};
+use crate::broadcast::{
+    AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, StreamStatus,
+};
 use crate::cmaf::{Retimed, Track, codec_string, placed};
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::join::VIEWER;
@@ -183,8 +185,28 @@ pub(super) async fn show(
     Ok(Json(report(&*find(&state, &name)?)))
 }
 
+/// `DELETE /v1/live/{name}`: ends the stream, sends its publisher away and forgets it.
+pub(super) async fn delete(
+    State(state): State<Arc<AppState>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    match state.hub.delete(&name) {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::NotFound(format!("no live stream {name:?}"))),
+    }
+}
+
 fn report(stream: &LiveStream) -> Value {
     let told = stream.report();
+    let connection = |known: Connection| {
+        json!({
+            "index": known.index,
+            "role": known.role.as_str(),
+            "door": known.door.as_str(),
+            "peer": known.peer.map(|peer| peer.to_string()),
+        })
+    };
+    let connections = stream.connections().all().into_iter().map(connection);
     let track = |(kind, track, current): &(LiveTrack, Track, u64)| {
         json!({
             "track": kind.name(),
@@ -194,11 +216,16 @@ fn report(stream: &LiveStream) -> Value {
     };
     json!({
         "name": stream.name(),
+        "type": stream.stream_type().as_str(),
         "status": told.status.as_str(),
+        "identity": told.identity,
+        "address": told.address,
         "since_unix_ms": told.since.0,
         "bytes_in": told.bytes_in,
         "tracks": told.tracks.iter().map(track).collect::<Vec<_>>(),
         "joins": joins(&stream.joins().report()),
+        "connections": connections.collect::<Vec<_>>(),
+        "gop_bytes": stream.feed().bytes(),
         "audience": audience(&stream.audience().report()),
         "urls": {
             "index": format!("/live/{}/index.m3u8", stream.name()),

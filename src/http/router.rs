@@ -97,7 +97,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
         // Live streams
         .route("/v1/live", get(live::list))
-        .route("/v1/live/{name}", get(live::show))
+        .route("/v1/live/{name}", get(live::show).delete(live::delete))
         .route("/live/{name}/{file}", get(join::playlist))
         .route("/live/{name}/lhls/{file}", get(join::legacy_playlist))
         // Templates; the rest of them is among the routes of the Edit API, which has

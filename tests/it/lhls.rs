@@ -82,7 +82,7 @@ impl Loader {
 }
 
 /// Sends `name` to a process.
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill")
         .args([name, &child.id().to_string()])
         .status();
@@ -159,7 +159,7 @@ fn a_legacy_player_has_a_segment_part_by_part_before_it_is_finished() {
 
 /// Stops the encoder when the current segment of `track` has a part; gives the legacy
 /// playlist, which does not change until the encoder goes on.
-fn stopped_amid_a_segment(server: &Server, encoder: &Child, track: &str) -> String {
+pub fn stopped_amid_a_segment(server: &Server, encoder: &Child, track: &str) -> String {
     for _ in 0..MOST_LOOKS {
         signal(encoder, "-STOP");
         let read = |folder: &str| {
