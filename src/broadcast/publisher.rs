@@ -190,7 +190,9 @@ impl Publisher {
             .filter_map(|(track, end)| Some(milliseconds(*end, self.clock(*track)?) + 1));
         self.base_ms = end.max().unwrap_or(self.base_ms);
         self.source_start_ms = None;
-        self.apply(cuts).await
+        self.apply(cuts).await?;
+        self.stream.interrupted();
+        Ok(())
     }
 
     /// Where the next stretch would begin, in milliseconds of the stream.

@@ -15,6 +15,7 @@ mod init;
 mod progressive;
 mod read;
 mod retime;
+mod segment_type;
 mod track;
 
 use thiserror::Error;
@@ -24,6 +25,7 @@ pub use init::{init_of_tracks, init_segment};
 pub use progressive::{Extent, MAX_MOVIE_SAMPLES, Progressive, ProgressiveTrack, progressive};
 pub use read::{SampleInfo, decode_time, read_fragment};
 pub use retime::{Retimed, placed, retime, retimed};
+pub use segment_type::SEGMENT_TYPE;
 pub use track::{AudioTrack, Track, VideoTrack, codec_string};
 
 /// The most samples one part may hold: more than a minute of video at

@@ -15,7 +15,8 @@
 //!   they look like on the wire.
 //! - [`dictionary`]: what those say who give a stream, take one, or work on it.
 //! - [`source`]: where a stream is pulled from.
-//! - [`window`]: the newest segments of a track, and their playlist.
+//! - [`window`]: the newest segments of a track, and their playlists.
+//! - [`join`]: which request for a playlist waits, and for what; [`viewers`]: who asks.
 
 mod cutter;
 pub mod demux;
@@ -23,10 +24,12 @@ pub mod dictionary;
 pub mod flv;
 mod frame;
 pub mod gop;
+pub mod join;
 pub mod packet;
 pub mod rtmp;
 mod segmenter;
 pub mod source;
+pub mod viewers;
 pub mod window;
 
 pub use frame::{LiveFrame, LiveTrack, milliseconds};

@@ -16,7 +16,7 @@ use crate::support::{Scratch, have_ffmpeg};
 pub const FPS: usize = 25;
 
 /// Looks at a stream before it is taken for broken: two minutes of them.
-const MOST_LOOKS: u32 = 2_400;
+pub const MOST_LOOKS: u32 = 2_400;
 
 /// A server that lets encoders in; its streams wait `linger` seconds.
 pub fn server(data: &TempDir, linger: &str, more: &[&str]) -> Server {
