@@ -22,5 +22,5 @@ pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, Origin, PublishError};
-pub use publisher::{PublishedTrack, Publisher};
+pub use publisher::{PublishedTrack, Publisher, now};
 pub use stream::{LiveStream, StreamStatus};

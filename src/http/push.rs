@@ -14,7 +14,7 @@ use futures_util::stream;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::broadcast::{Ended, LiveStream, PushProtocol, Pushed, Reader, Viewer};
+use crate::broadcast::{Ended, LiveStream, PushProtocol, Pushed, Reader, Viewer, now};
 use crate::http::live::{JOIN_DEADLINE, find};
 use crate::http::{ApiError, AppState};
 use crate::live::packet::{Packet, Setup};
@@ -180,6 +180,8 @@ fn beginning(setup: &Setup) -> Option<[Message; 2]> {
         "type": "setup",
         "mime": format!("video/mp4; codecs=\"{codecs}\""),
         "tracks": kinds.collect::<Vec<_>>(),
+        "taken_unix_ms": setup.taken().0,
+        "now_unix_ms": now().0,
     });
     let init = setup.mp4()?.clone();
     Some([

@@ -5,7 +5,7 @@ use crate::live::packet::Setup;
 use crate::live::{LiveFrame, LiveTrack};
 
 fn setup() -> Arc<Setup> {
-    Arc::new(Setup::new(Vec::new()))
+    Arc::new(Setup::new(Vec::new(), UnixMillis(0)))
 }
 
 /// A picture of `size` bytes.
