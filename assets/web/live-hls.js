@@ -16,6 +16,9 @@ const TRIES = 12;
 const EMPTY_MS = 250;
 /** How much faster it plays when it is behind. */
 const CATCH_UP = 1.1;
+/** Nearer to the end than this, and without more to show, it is the end. */
+const END_S = 0.25;
+const TICK_MS = 500;
 
 export class HlsPlayer {
   /**
@@ -30,6 +33,10 @@ export class HlsPlayer {
     /** @type {any} the hls.js instance */
     this.hls = null;
     this.tries = 0;
+    /** Where the stream ends, once that is known. @type {number|null} */
+    this.endsAt = null;
+    /** @type {ReturnType<typeof setInterval>|undefined} */
+    this.ticker = undefined;
   }
 
   /** @param {string} url */
@@ -49,7 +56,9 @@ export class HlsPlayer {
   stop() {
     this.life?.abort();
     this.life = null;
+    clearInterval(this.ticker);
     this.tries = 0;
+    this.endsAt = null;
     this.hls?.destroy();
     this.hls = null;
     if (!this.video.hasAttribute("src")) return;
@@ -72,6 +81,10 @@ export class HlsPlayer {
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
       this.tries = 0;
     });
+    hls.on(Hls.Events.LEVEL_UPDATED, (/** @type {string} */ _name, /** @type {any} */ { details }) => {
+      if (!details.live) this.endsAt = details.edge;
+    });
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
     hls.on(Hls.Events.ERROR, (/** @type {string} */ _name, /** @type {any} */ data) => {
       if (signal.aborted) return;
       if (data.details === Hls.ErrorDetails.LEVEL_EMPTY_ERROR) {
@@ -93,6 +106,15 @@ export class HlsPlayer {
     });
     hls.loadSource(url);
     hls.attachMedia(this.video);
+  }
+
+  /** Of a stream that ends where it is played, hls.js 1.7 ends the sound only, and `ended` never comes. */
+  tick() {
+    const { video, endsAt } = this;
+    if (endsAt === null || video.ended || video.readyState > video.HAVE_CURRENT_DATA || video.currentTime < endsAt - END_S) return;
+    clearInterval(this.ticker);
+    video.pause();
+    this.tell("over", "The stream is over.");
   }
 
   /** @param {string} url @param {AbortSignal} signal */

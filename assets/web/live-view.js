@@ -44,6 +44,8 @@ export class LiveView {
     this.measured = fresh();
     /** @type {number[]} */
     this.looks = [];
+    /** What was played at the last look. */
+    this.at = 0;
     this.url = "";
     this.openedAt = 0;
     /** Counts streams, so that a late callback knows it is late. */
@@ -108,7 +110,9 @@ export class LiveView {
   look() {
     if (!this.url) return;
     const [now, taken] = [this.clock(), this.player.takenUnixMs()];
-    const moves = !this.video.paused && !this.video.ended && !this.video.seeking && this.measured.firstMs !== null;
+    // A picture that stands still grows old, which says nothing of the way that it came.
+    const moves = this.video.currentTime !== this.at && !this.video.seeking && this.measured.firstMs !== null;
+    this.at = this.video.currentTime;
     if (now !== null && taken !== null && moves) this.looks = [...this.looks, now - taken].slice(-LOOKS);
     if (!moves) this.looks = [];
     const quality = this.video.getVideoPlaybackQuality();

@@ -76,7 +76,7 @@ const views = [
 const addresses = ["HLS", "FLV", "WebSocket"].map((label) => addressRow(ui.addresses, label));
 const publish = addressRow(byId("publish", HTMLElement), "Encoder");
 const command = byId("publish-command", HTMLElement);
-command.after(copyButton("the command that publishes", () => command.textContent ?? ""));
+byId("publish-box", HTMLElement).append(copyButton("the command that publishes", () => command.textContent ?? ""));
 
 /** @param {HTMLElement} root @param {string} label */
 function addressRow(root, label) {
