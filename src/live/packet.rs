@@ -14,21 +14,24 @@ use crate::live::flv::{
     video_config_body, video_frame_body, write_tag,
 };
 use crate::live::frame::{LiveFrame, LiveTrack, milliseconds};
+use crate::playlist::UnixMillis;
 
 /// The tracks of a stretch of a stream: what decoders are set up with.
 #[derive(Debug)]
 pub struct Setup {
     tracks: Vec<(LiveTrack, Track)>,
+    taken: UnixMillis,
     flv: OnceLock<Option<Bytes>>,
     mp4: OnceLock<Option<Bytes>>,
 }
 
 impl Setup {
-    /// Of these tracks.
-    pub fn new(mut tracks: Vec<(LiveTrack, Track)>) -> Self {
+    /// Of these tracks; what has decode time 0 would have been taken at `taken`.
+    pub fn new(mut tracks: Vec<(LiveTrack, Track)>, taken: UnixMillis) -> Self {
         tracks.sort_by_key(|(kind, _)| *kind);
         Self {
             tracks,
+            taken,
             flv: OnceLock::new(),
             mp4: OnceLock::new(),
         }
@@ -43,6 +46,12 @@ impl Setup {
     pub fn track(&self, wanted: LiveTrack) -> Option<&Track> {
         let found = self.tracks.iter().find(|(kind, _)| *kind == wanted);
         found.map(|(_, track)| track)
+    }
+
+    /// The wall clock at decode time 0 of the stretch: what playlists date its segments
+    /// by, too.
+    pub const fn taken(&self) -> UnixMillis {
+        self.taken
     }
 
     /// The codecs as RFC 6381 names them, with commas between.

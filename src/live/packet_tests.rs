@@ -20,7 +20,10 @@ fn setup(tracks: &[LiveTrack]) -> Arc<Setup> {
         };
         (*kind, track)
     };
-    Arc::new(Setup::new(tracks.iter().map(track).collect()))
+    Arc::new(Setup::new(
+        tracks.iter().map(track).collect(),
+        UnixMillis(0),
+    ))
 }
 
 fn packet(setup: &Arc<Setup>, track: LiveTrack, decode_time: i64, sync: bool) -> Packet {

@@ -45,6 +45,7 @@ mod scenes;
 mod sdk;
 mod seams;
 mod sound;
+mod studio_live;
 mod text_in_time;
 mod tidy;
 mod whole;
