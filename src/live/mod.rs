@@ -9,17 +9,24 @@
 //!
 //! - [`rtmp`]: an encoder that publishes, from its first byte to its last.
 //! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
-//! - [`demux`]: tags to tracks and frames.
+//! - [`demux`]: tags to tracks and frames; where a stretch of them begins.
 //! - [`Segmenter`]: frames to parts and segments.
 //! - [`window`]: the newest segments of a track, and their playlist.
 
+mod av1;
+mod clock;
 mod cutter;
 pub mod demux;
+mod describe;
 pub mod flv;
 mod frame;
+mod hevc;
+mod opus;
 pub mod rtmp;
 mod segmenter;
+mod stretch;
 pub mod window;
 
+pub use describe::DescribeError;
 pub use frame::{LiveFrame, LiveTrack, milliseconds};
 pub use segmenter::{Clocks, Cut, Cutting, Ending, Segmenter};
