@@ -1,15 +1,20 @@
 //! All live streams, by their names.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::broadcast::connections::{Door, Entry};
 use crate::broadcast::publisher::{Publisher, now};
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
 use crate::live::Cutting;
+use crate::live::dictionary::{Role, StreamType};
+use crate::live::gop::GopLimits;
+use crate::live::join::JoinConfig;
 
 /// The most streams at a time, those that have just ended among them.
 pub const MAX_STREAMS: usize = 1_000;
@@ -24,10 +29,41 @@ pub struct HubConfig {
     pub cutting: Cutting,
     /// How far back players may go, in milliseconds.
     pub window_ms: u64,
+    /// How much of a stream is kept for those who are pushed it.
+    pub gop: GopLimits,
+    /// Who waits when they join a stream.
+    pub join: JoinConfig,
     /// How long a stream waits for its publisher to come back.
     pub linger: Duration,
     /// How long a stream that has ended is still to be seen.
     pub afterglow: Duration,
+}
+
+/// How far back players of a replay may go: 12 hours, in milliseconds.
+const REPLAY_WINDOW_MS: u64 = 12 * 3_600_000;
+
+/// How much of a replay is kept for those who are pushed it: 64 MiB.
+const REPLAY_GOP: GopLimits = GopLimits {
+    bytes: 64 << 20,
+    packets: 1 << 17,
+};
+
+impl HubConfig {
+    /// How far back players of a stream may go, in milliseconds.
+    pub(super) fn window_ms_of(&self, stream_type: StreamType) -> u64 {
+        match stream_type {
+            StreamType::Live => self.window_ms,
+            StreamType::Replay => self.window_ms.max(REPLAY_WINDOW_MS),
+        }
+    }
+
+    /// How much of a stream is kept for those who are pushed it.
+    const fn gop_of(&self, stream_type: StreamType) -> GopLimits {
+        match stream_type {
+            StreamType::Live => self.gop,
+            StreamType::Replay => REPLAY_GOP,
+        }
+    }
 }
 
 impl Default for HubConfig {
@@ -41,8 +77,41 @@ impl Default for HubConfig {
                 part_ms: 334,
             },
             window_ms: 60_000,
+            gop: GopLimits::default(),
+            join: JoinConfig::default(),
             linger: Duration::from_secs(10),
             afterglow: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How a stream comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// What becomes of it when its publisher goes.
+    pub stream_type: StreamType,
+    /// By which door.
+    pub door: Door,
+    /// Who gives it.
+    pub role: Role,
+    /// From where.
+    pub peer: Option<SocketAddr>,
+    /// What the stream is, beside its name, in its publisher's words.
+    pub identity: Option<String>,
+    /// Where its publisher has it from.
+    pub address: Option<String>,
+}
+
+impl Origin {
+    /// A live stream that `peer` publishes.
+    pub const fn live(door: Door, peer: Option<SocketAddr>) -> Self {
+        Self {
+            stream_type: StreamType::Live,
+            door,
+            role: Role::Pushing,
+            peer,
+            identity: None,
+            address: None,
         }
     }
 }
@@ -63,6 +132,14 @@ pub enum PublishError {
     Busy {
         /// The stream.
         name: String,
+    },
+    /// There is a stream of the name, and it is of the other type.
+    #[error("{name} is a {} stream already: expected the same", .known.as_str())]
+    Type {
+        /// The stream.
+        name: String,
+        /// What it is.
+        known: StreamType,
     },
     /// There are as many streams as there may be.
     #[error("there are {MAX_STREAMS} live streams already, as many as allowed")]
@@ -97,8 +174,9 @@ impl Hub {
 
     /// Takes the publisher's seat of stream `name`. One that was left, or has ended
     /// lately, goes on.
-    pub fn publish(&self, name: &str) -> Result<Publisher, PublishError> {
+    pub fn publish(&self, name: &str, origin: &Origin) -> Result<Publisher, PublishError> {
         check(name)?;
+        let stream_type = origin.stream_type;
         let mut known = self.known();
         if !known.contains_key(name) && known.len() >= MAX_STREAMS {
             return Err(PublishError::TooMany);
@@ -106,7 +184,12 @@ impl Hub {
         let entry = known.entry(name.to_owned()).or_insert_with(|| {
             let now = now();
             let epoch = format!("{:x}", now.0);
-            let stream = LiveStream::new(name.to_owned(), epoch, self.cache.clone(), now);
+            let cache = self.cache.clone();
+            let config = HubConfig {
+                gop: self.config.gop_of(stream_type),
+                ..self.config
+            };
+            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, cache, &config, now);
             // Not live before it has its publisher.
             stream.set_status(StreamStatus::Away);
             Known {
@@ -118,14 +201,22 @@ impl Hub {
         if entry.stream.status() == StreamStatus::Live {
             return Err(PublishError::Busy { name: name.into() });
         }
+        let known = entry.stream.stream_type();
+        if known != stream_type {
+            let name = name.into();
+            return Err(PublishError::Type { name, known });
+        }
         entry.publishers += 1;
-        entry.stream.set_status(StreamStatus::Live);
+        let stream = Arc::clone(&entry.stream);
+        stream.published(origin);
         let seat = Seat {
             hub: self.clone(),
-            name: name.to_owned(),
+            stream: Arc::clone(&stream),
             number: entry.publishers,
+            entry: stream
+                .connections()
+                .enter(origin.role, origin.door, origin.peer),
         };
-        let stream = Arc::clone(&entry.stream);
         Ok(Publisher::new(stream, self.config, seat, entry.reached_ms))
     }
 
@@ -147,32 +238,57 @@ impl Hub {
         streams
     }
 
+    /// Ends stream `name` and forgets it; its publisher is sent away. Whether there was
+    /// one.
+    pub fn delete(&self, name: &str) -> bool {
+        let Some(known) = self.known().remove(name) else {
+            return false;
+        };
+        known.stream.dismiss();
+        true
+    }
+
+    /// Ends what is pushed to viewers: the server stops, and their connections would
+    /// keep it from that.
+    pub fn stop_pushing(&self) {
+        for stream in self.streams() {
+            stream.feed().close();
+        }
+    }
+
     /// Ends a publisher's time in good order.
     pub async fn farewell(&self, mut publisher: Publisher) {
         if let Err(error) = publisher.end_stretch().await {
             tracing::warn!(stream = publisher.stream().name(), %error, "the end of a stream is lost");
         }
-        let name = publisher.stream().name().to_owned();
-        if let Some(known) = self.known().get_mut(&name) {
+        let mut known = self.known();
+        let known = known.get_mut(publisher.stream().name());
+        // Another stream may have the name by now.
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.stream, publisher.stream())) {
             known.reached_ms = publisher.reached_ms();
         }
     }
 
     /// The publisher of that number has gone: the stream waits, ends, is forgotten.
-    async fn left(self, name: String, number: u64) {
-        let still = |hub: &Self| {
-            let known = hub.known();
-            let known = known.get(&name).filter(|known| known.publishers == number);
-            known.map(|known| Arc::clone(&known.stream))
+    async fn left(self, stream: Arc<LiveStream>, number: u64) {
+        let still = || {
+            let known = self.known();
+            let known = known.get(stream.name());
+            known.is_some_and(|known| {
+                Arc::ptr_eq(&known.stream, &stream) && known.publishers == number
+            })
         };
         tokio::time::sleep(self.config.linger).await;
-        match still(&self) {
-            Some(stream) => stream.set_status(StreamStatus::Ended),
-            None => return,
+        if !still() {
+            return;
+        }
+        stream.set_status(StreamStatus::Ended);
+        if stream.stream_type() == StreamType::Replay {
+            return;
         }
         tokio::time::sleep(self.config.afterglow).await;
-        if still(&self).is_some() {
-            self.known().remove(&name);
+        if still() {
+            self.known().remove(stream.name());
         }
     }
 
@@ -184,16 +300,22 @@ impl Hub {
 /// A publisher's seat; dropped, it is free.
 pub(super) struct Seat {
     hub: Hub,
-    name: String,
+    stream: Arc<LiveStream>,
     number: u64,
+    entry: Entry,
+}
+
+impl Seat {
+    /// The index number of the publisher's connection.
+    pub(super) const fn index(&self) -> u64 {
+        self.entry.index()
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some(stream) = self.hub.stream(&self.name) {
-            stream.set_status(StreamStatus::Away);
-        }
-        let left = self.hub.clone().left(self.name.clone(), self.number);
+        self.stream.set_status(StreamStatus::Away);
+        let left = self.hub.clone().left(Arc::clone(&self.stream), self.number);
         // Without a runtime the process ends, and the stream with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(left);
@@ -219,6 +341,8 @@ mod tests {
     use crate::cache::CacheConfig;
     use crate::store::{ChunkStore, StoreConfig};
 
+    const ORIGIN: Origin = Origin::live(Door::Rtmp, None);
+
     fn hub() -> (TempDir, Hub) {
         let folder = TempDir::new().expect("a folder");
         let (store, _) = ChunkStore::open(StoreConfig::new(folder.path())).expect("a store");
@@ -231,11 +355,11 @@ mod tests {
         let (_folder, hub) = hub();
         let longest = "x".repeat(MAX_NAME_BYTES);
         for name in ["show", "Show-1_a", &longest] {
-            assert!(hub.publish(name).is_ok(), "{name}");
+            assert!(hub.publish(name, &ORIGIN).is_ok(), "{name}");
         }
         let longer = "x".repeat(MAX_NAME_BYTES + 1);
         for name in ["", "a b", "a/b", "..", "sh\u{f6}w", &longer] {
-            let refused = hub.publish(name).err();
+            let refused = hub.publish(name, &ORIGIN).err();
             assert!(matches!(refused, Some(PublishError::Name { .. })), "{name}");
         }
     }
@@ -244,15 +368,15 @@ mod tests {
     async fn one_publishes_at_a_time_and_the_stream_waits_for_it_to_come_back() {
         let (_folder, hub) = hub();
         let status = || hub.stream("show").map(|stream| stream.status());
-        let first = hub.publish("show").expect("a seat");
-        let busy = hub.publish("show").err();
+        let first = hub.publish("show", &ORIGIN).expect("a seat");
+        let busy = hub.publish("show", &ORIGIN).err();
         assert!(matches!(busy, Some(PublishError::Busy { .. })));
         let stream = Arc::clone(first.stream());
         hub.farewell(first).await;
         assert_eq!(status(), Some(StreamStatus::Away));
         tokio::time::sleep(Duration::from_secs(9)).await;
 
-        let second = hub.publish("show").expect("the same seat");
+        let second = hub.publish("show", &ORIGIN).expect("the same seat");
         assert!(Arc::ptr_eq(second.stream(), &stream));
         // The farewell of the first is not taken for that of the second.
         tokio::time::sleep(Duration::from_secs(100)).await;
@@ -264,10 +388,45 @@ mod tests {
         assert_eq!(status(), None);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_replay_stays_when_its_publisher_goes_until_it_is_deleted() {
+        let (_folder, hub) = hub();
+        let replay = Origin {
+            stream_type: StreamType::Replay,
+            ..ORIGIN
+        };
+        let status = || hub.stream("show").map(|stream| stream.status());
+        drop(hub.publish("show", &replay).expect("a seat"));
+        tokio::time::sleep(Duration::from_secs(1_000_000)).await;
+        assert_eq!(status(), Some(StreamStatus::Ended));
+        let other = hub.publish("show", &ORIGIN).err();
+        assert!(
+            matches!(other, Some(PublishError::Type { .. })),
+            "{other:?}"
+        );
+        assert!(hub.delete("show") && !hub.delete("show"));
+        assert_eq!(status(), None);
+        assert!(hub.publish("show", &ORIGIN).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_publishes_a_deleted_stream_does_not_end_its_successor() {
+        let (_folder, hub) = hub();
+        let first = hub.publish("show", &ORIGIN).expect("a seat");
+        assert_eq!(first.stream().connections().all().len(), 1);
+        assert!(hub.delete("show"));
+        assert_eq!(first.stream().status(), StreamStatus::Ended);
+        let second = hub.publish("show", &ORIGIN).expect("another stream");
+        hub.farewell(first).await;
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        assert_eq!(second.stream().status(), StreamStatus::Live);
+        assert!(hub.stream("show").is_some());
+    }
+
     #[tokio::test]
     async fn there_are_only_so_many_streams() {
         let (_folder, hub) = hub();
-        let publish = |index: usize| hub.publish(&index.to_string());
+        let publish = |index: usize| hub.publish(&index.to_string(), &ORIGIN);
         let all: Vec<_> = (0..MAX_STREAMS).map(publish).collect();
         assert!(all.iter().all(Result::is_ok));
         assert_eq!(publish(MAX_STREAMS).err(), Some(PublishError::TooMany));

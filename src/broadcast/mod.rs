@@ -8,11 +8,25 @@
 //! A stream has one publisher at a time. When it goes, the stream waits for it to
 //! come back: numbers go on, after a discontinuity. Only then does it end.
 
+mod audience;
+mod connections;
+pub mod dictionary;
+mod feed;
 mod hub;
+mod intake;
+mod joins;
+mod listen;
 mod publisher;
+pub mod pulls;
 pub mod rtmp;
+mod snapshot;
 mod stream;
 
-pub use hub::{Hub, HubConfig, PublishError};
+pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
+pub use connections::{Connection, Connections, Door, Entry};
+pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
+pub use hub::{Hub, HubConfig, Origin, PublishError};
+pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher};
+pub use snapshot::{Snapshot, Text};
 pub use stream::{LiveStream, StreamStatus};

@@ -13,6 +13,7 @@ use crate::broadcast::stream::LiveStream;
 use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
 use crate::chunk::ChunkKey;
 use crate::cmaf::{CmafError, Track, init_segment};
+use crate::live::demux::Demuxed;
 use crate::live::window::{Opening, Window, WindowConfig};
 use crate::live::{Clocks, Cut, Ending, LiveFrame, LiveTrack, Segmenter, milliseconds};
 use crate::playlist::{TagError, UnixMillis};
@@ -33,6 +34,9 @@ pub enum PublishingError {
     /// The segment that it belongs to has failed.
     #[error(transparent)]
     Fill(#[from] FillError),
+    /// The stream was deleted.
+    #[error("the stream was deleted")]
+    Dismissed,
     /// The stream cannot be named in a playlist.
     #[error(transparent)]
     Tag(#[from] TagError),
@@ -61,7 +65,7 @@ pub struct Publisher {
     begun: UnixMillis,
     /// Tracks whose next segment is the first of a stretch after another.
     broken: Vec<LiveTrack>,
-    _seat: Seat,
+    seat: Seat,
 }
 
 impl Publisher {
@@ -84,13 +88,32 @@ impl Publisher {
             base_ms: base_ms.max(ORIGIN_MS),
             begun: now(),
             broken: Vec::new(),
-            _seat: seat,
+            seat,
         }
     }
 
     /// The stream.
     pub fn stream(&self) -> &Arc<LiveStream> {
         &self.stream
+    }
+
+    /// The index number of its connection.
+    pub const fn index(&self) -> u64 {
+        self.seat.index()
+    }
+
+    /// What comes next of the source.
+    pub async fn take(&mut self, demuxed: Demuxed) -> Result<(), PublishingError> {
+        match demuxed {
+            Demuxed::Begin(tracks) => {
+                let tracks = tracks.into_iter();
+                let tracks: Vec<_> = tracks
+                    .map(|(kind, track)| PublishedTrack { kind, track })
+                    .collect();
+                self.begin(&tracks).await
+            }
+            Demuxed::Frame(frame) => self.push(frame).await,
+        }
     }
 
     /// A stretch of the stream begins: what was before it ends, what follows has
@@ -114,6 +137,9 @@ impl Publisher {
             }
         }
         self.segmenter = Some(Segmenter::new(self.config.cutting, self.clocks));
+        let described = tracks.iter();
+        let described = described.map(|published| (published.kind, published.track.clone()));
+        self.stream.feed().begin(described.collect());
         Ok(())
     }
 
@@ -122,12 +148,15 @@ impl Publisher {
             prefix: self.stream.prefix(kind),
             target_duration_s: self.config.cutting.target_duration_s(),
             part_ms: self.config.cutting.part_ms,
-            window_ms: self.config.window_ms,
+            window_ms: self.config.window_ms_of(self.stream.stream_type()),
         })
     }
 
     /// The next frame, its time as the source counts.
     pub async fn push(&mut self, mut frame: LiveFrame) -> Result<(), PublishingError> {
+        if self.stream.is_dismissed() {
+            return Err(PublishingError::Dismissed);
+        }
         let Some(timescale) = self.clock(frame.track) else {
             return Ok(());
         };
@@ -144,6 +173,8 @@ impl Publisher {
         if frame.decode_time < 0 {
             return Ok(());
         }
+        // Those who are pushed the stream have it before it is cut.
+        self.stream.feed().push(frame.clone());
         let cuts = segmenter.push(frame)?;
         self.apply(cuts).await
     }
@@ -159,7 +190,9 @@ impl Publisher {
             .filter_map(|(track, end)| Some(milliseconds(*end, self.clock(*track)?) + 1));
         self.base_ms = end.max().unwrap_or(self.base_ms);
         self.source_start_ms = None;
-        self.apply(cuts).await
+        self.apply(cuts).await?;
+        self.stream.interrupted();
+        Ok(())
     }
 
     /// Where the next stretch would begin, in milliseconds of the stream.

@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::broadcast::hub::{Hub, MAX_STREAMS};
-use crate::broadcast::publisher::{PublishedTrack, Publisher, PublishingError};
+use crate::broadcast::connections::Door;
+use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
+use crate::broadcast::publisher::{Publisher, PublishingError};
 use crate::live::demux::{DemuxError, Demuxed, Demuxer};
 use crate::live::rtmp::{Publishing, RtmpError, RtmpEvent, Secret};
 
@@ -46,6 +47,14 @@ impl Gate {
     /// Lets in who gives `key`.
     pub const fn with_key(key: String) -> Self {
         Self::Key(Secret::new(key))
+    }
+
+    /// Whether who gives this key may publish.
+    pub(super) fn admits(&self, given: Option<&Secret>) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Key(key) => given.is_some_and(|given| given == key),
+        }
     }
 
     /// Whether an encoder with this query may publish.
@@ -212,7 +221,7 @@ impl Connection {
                 .session
                 .reject("the key is wrong or missing: expected NAME?key=KEY")?);
         }
-        match hub.publish(name.expose()) {
+        match hub.publish(name.expose(), &Origin::live(Door::Rtmp, Some(self.peer))) {
             Ok(publisher) => {
                 tracing::info!(peer = %self.peer, stream = name.expose(), "an encoder publishes");
                 self.publisher = Some(publisher);
@@ -229,17 +238,7 @@ impl Connection {
         let Some(publisher) = &mut self.publisher else {
             return Ok(());
         };
-        match demuxed {
-            Demuxed::Begin(tracks) => {
-                let tracks = tracks.into_iter();
-                let tracks: Vec<_> = tracks
-                    .map(|(kind, track)| PublishedTrack { kind, track })
-                    .collect();
-                publisher.begin(&tracks).await?;
-            }
-            Demuxed::Frame(frame) => publisher.push(frame).await?,
-        }
-        Ok(())
+        Ok(publisher.take(demuxed).await?)
     }
 
     async fn farewell(&mut self, hub: &Hub) {

@@ -1,16 +1,25 @@
 //! One live stream, as everybody sees it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
+use crate::broadcast::audience::Audience;
+use crate::broadcast::connections::Connections;
+use crate::broadcast::feed::Feed;
+use crate::broadcast::hub::{HubConfig, Origin};
+use crate::broadcast::joins::{Awaited, Joins};
+use crate::broadcast::snapshot::{Newest, Snapshot};
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
-use crate::live::window::{Opening, Place, Window};
+use crate::live::dictionary::StreamType;
+use crate::live::join::{Join, Reached};
+use crate::live::window::{Listing, Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
 /// The most init segments that a track keeps: one a change of its encoding. A
@@ -44,7 +53,12 @@ pub struct LiveStream {
     name: String,
     /// Tells this stream from all others of its name, in addresses.
     epoch: String,
+    stream_type: StreamType,
     cache: FragmentCache,
+    feed: Arc<Feed>,
+    audience: Arc<Audience>,
+    joins: Joins,
+    connections: Connections,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -54,6 +68,11 @@ struct State {
     tracks: BTreeMap<LiveTrack, TrackState>,
     bytes_in: u64,
     since: UnixMillis,
+    /// It was deleted: its publisher has to go.
+    dismissed: bool,
+    /// In its publisher's words.
+    identity: Option<String>,
+    address: Option<String>,
 }
 
 struct TrackState {
@@ -63,6 +82,9 @@ struct TrackState {
     /// The init segments, numbered from 1; those before `first_init` are forgotten.
     inits: Vec<Bytes>,
     first_init: usize,
+    /// Its playlists.
+    low_latency: Arc<Newest>,
+    legacy: Arc<Newest>,
     /// The segment that is being written and the one before: the cache may still be
     /// taking it in.
     open: Option<(u64, Fragment)>,
@@ -78,21 +100,40 @@ pub struct StreamReport {
     pub since: UnixMillis,
     /// Bytes of frames that came in.
     pub bytes_in: u64,
+    /// What it is, beside its name, and where it comes from, in its publisher's words.
+    pub identity: Option<String>,
+    /// As `identity`.
+    pub address: Option<String>,
     /// Its tracks, with the number of the segment that is current.
     pub tracks: Vec<(LiveTrack, Track, u64)>,
 }
 
 impl LiveStream {
-    pub(super) fn new(name: String, epoch: String, cache: FragmentCache, now: UnixMillis) -> Self {
+    pub(super) fn new(
+        name: String,
+        epoch: String,
+        stream_type: StreamType,
+        cache: FragmentCache,
+        config: &HubConfig,
+        now: UnixMillis,
+    ) -> Self {
         Self {
             name,
             epoch,
+            stream_type,
             cache,
+            feed: Arc::new(Feed::new(config.gop)),
+            audience: Arc::default(),
+            joins: Joins::new(config.join),
+            connections: Connections::default(),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
                 bytes_in: 0,
                 since: now,
+                dismissed: false,
+                identity: None,
+                address: None,
             }),
             changed: watch::channel(0).0,
         }
@@ -111,6 +152,31 @@ impl LiveStream {
     /// What addresses of a track begin with.
     pub fn prefix(&self, track: LiveTrack) -> String {
         format!("/live/{}/{}/{}", self.name, self.epoch, track.name())
+    }
+
+    /// Its frames, for those who are pushed them as they come.
+    pub const fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    /// What becomes of it when its publisher goes.
+    pub const fn stream_type(&self) -> StreamType {
+        self.stream_type
+    }
+
+    /// Who gives it, and who works on it.
+    pub const fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// Those who are pushed them.
+    pub const fn audience(&self) -> &Arc<Audience> {
+        &self.audience
+    }
+
+    /// Those who join it.
+    pub const fn joins(&self) -> &Joins {
+        &self.joins
     }
 
     /// Tells of each change: parts, segments, tracks, the status.
@@ -133,6 +199,8 @@ impl LiveStream {
             status: state.status,
             since: state.since,
             bytes_in: state.bytes_in,
+            identity: state.identity.clone(),
+            address: state.address.clone(),
             tracks: state.tracks.iter().map(track).collect(),
         }
     }
@@ -146,13 +214,111 @@ impl LiveStream {
             .collect()
     }
 
-    /// The playlist of a track as it is now; `None` if there is no such track.
-    pub fn playlist(&self, track: LiveTrack) -> Option<Result<MediaPlaylist, TagError>> {
+    /// The playlist of a track as it is now, the same for all who ask until it changes;
+    /// `None` if there is no such track.
+    pub fn snapshot(
+        &self,
+        track: LiveTrack,
+        listing: Listing,
+    ) -> Option<Result<Arc<Snapshot>, TagError>> {
+        let version = *self.changed.borrow();
+        let newest = {
+            let state = self.state();
+            let track = state.tracks.get(&track)?;
+            Arc::clone(match listing {
+                Listing::LowLatency => &track.low_latency,
+                Listing::Legacy => &track.legacy,
+            })
+        };
+        newest.of(version, || self.playlist(track, listing, None))
+    }
+
+    /// The playlist as it is, or as it was when segment `last` was whole.
+    fn playlist(
+        &self,
+        kind: LiveTrack,
+        listing: Listing,
+        last: Option<u64>,
+    ) -> Option<Result<MediaPlaylist, TagError>> {
+        // What takes long is done when the publisher may go on.
+        let (window, others) = {
+            let state = self.state();
+            let window = &state.tracks.get(&kind)?.window;
+            let window = match last {
+                Some(last) => window.up_to(last),
+                None => window.clone(),
+            };
+            let others = state.tracks.iter().filter(|(other, _)| **other != kind);
+            let report = |(other, track): (&LiveTrack, &TrackState)| {
+                Ok(track
+                    .window
+                    .report(Uri::new(format!("{}.m3u8", other.name()))?))
+            };
+            (window, others.map(report).collect::<Result<Vec<_>, _>>())
+        };
+        let listed = window.playlist(listing).and_then(|mut playlist| {
+            if listing == Listing::LowLatency {
+                playlist.rendition_reports = others?;
+            }
+            Ok(playlist)
+        });
+        Some(listed)
+    }
+
+    /// How far a track is.
+    pub fn reached(&self, track: LiveTrack) -> Option<Reached> {
         let state = self.state();
-        state
-            .tracks
-            .get(&track)
-            .map(|track| track.window.playlist())
+        let window = &state.tracks.get(&track)?.window;
+        Some(Reached {
+            whole: window.whole(),
+            current: window.current(),
+            ended: window.is_ended(),
+        })
+    }
+
+    /// Waits for segment `number` of a track, with all others who do, and gives the
+    /// playlist that ends with it. If it does not come in time, the playlist as it is,
+    /// if that is enough to begin with, or nothing.
+    pub async fn join(
+        &self,
+        track: LiveTrack,
+        listing: Listing,
+        number: u64,
+    ) -> Option<Arc<Snapshot>> {
+        let awaited = (track, listing, number);
+        let gathering = self.joins.gathering(awaited);
+        let index = gathering.index.get_or_init(|| {
+            self.joins.leads();
+            self.first_index(awaited, gathering.deadline)
+        });
+        let index = index.await.clone();
+        self.joins.disband(awaited, &gathering);
+        index
+    }
+
+    async fn first_index(&self, awaited: Awaited, deadline: Instant) -> Option<Arc<Snapshot>> {
+        let (track, listing, number) = awaited;
+        let config = self.joins.config();
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            if config.is_there(Join::Segment(number), self.reached(track)?) {
+                let playlist = self.playlist(track, listing, Some(number))?.ok()?;
+                return Some(Arc::new(Snapshot::new(playlist)));
+            }
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                let enough = config.will_do(self.reached(track)?);
+                let now = enough.then(|| self.snapshot(track, listing))?;
+                return now?.ok();
+            }
+        }
+    }
+
+    /// Whether segment `number` of a track is announced and has not begun.
+    pub fn announces(&self, track: LiveTrack, number: u64) -> bool {
+        let state = self.state();
+        let track = state.tracks.get(&track);
+        track.is_some_and(|track| track.window.announces(number))
     }
 
     /// Init segment `number` of a track.
@@ -215,6 +381,8 @@ impl LiveStream {
             track: track.clone(),
             inits: Vec::new(),
             first_init: 0,
+            low_latency: Arc::default(),
+            legacy: Arc::default(),
             open: None,
             before: None,
         });
@@ -262,9 +430,26 @@ impl LiveStream {
         self.change(kind, |track| track.window.close(ticks));
     }
 
+    /// The stream breaks off: what comes next is another stretch.
+    pub(super) fn interrupted(&self) {
+        let mut state = self.state();
+        let tracks = state.tracks.values_mut();
+        tracks.for_each(|track| track.window.interrupt());
+        drop(state);
+        self.tell();
+    }
+
     /// Somebody publishes, or does no more.
     pub(super) fn set_status(&self, status: StreamStatus) {
         let mut state = self.state();
+        if state.dismissed && status != StreamStatus::Ended {
+            return;
+        }
+        match status {
+            StreamStatus::Live => {}
+            StreamStatus::Away => self.feed.pause(),
+            StreamStatus::Ended => self.feed.close(),
+        }
         state.status = status;
         if status == StreamStatus::Ended {
             state
@@ -274,6 +459,27 @@ impl LiveStream {
         }
         drop(state);
         self.tell();
+    }
+
+    /// Somebody publishes it from now on.
+    pub(super) fn published(&self, origin: &Origin) {
+        {
+            let mut state = self.state();
+            state.identity.clone_from(&origin.identity);
+            state.address.clone_from(&origin.address);
+        }
+        self.set_status(StreamStatus::Live);
+    }
+
+    /// It ends now, whoever publishes it.
+    pub(super) fn dismiss(&self) {
+        self.state().dismissed = true;
+        self.set_status(StreamStatus::Ended);
+    }
+
+    /// Whether it was deleted.
+    pub(super) fn is_dismissed(&self) -> bool {
+        self.state().dismissed
     }
 
     fn change(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState)) {

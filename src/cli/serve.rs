@@ -15,14 +15,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
 use crate::broadcast::rtmp::{self, Gate};
-use crate::broadcast::{Hub, HubConfig};
+use crate::broadcast::{Hub, HubConfig, dictionary};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
 use crate::fetch::{Client, Patience};
 use crate::http::{ApiKeys, AppState, Shelf, file_of, serve};
-use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
+use crate::jobs::callbacks::{
+    CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret as CallbackSecret,
+};
 use crate::jobs::orders::Orders;
+use crate::live::join::{JoinConfig, JoinPolicy};
+use crate::live::rtmp::Secret;
 use crate::publish::Publisher;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
@@ -85,6 +89,19 @@ pub(super) struct ServeArgs {
     )]
     publish_key: Option<String>,
 
+    /// Let pushing, plug-in and subscription ends of live streams in here, by TCP [default: none]
+    #[arg(long, value_name = "ADDR", env = "LOOMCAST_DICTIONARY")]
+    dictionary: Option<SocketAddr>,
+
+    /// The key that plug-in ends must give [default: none is let in]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "LOOMCAST_PLUGIN_KEY",
+        hide_env_values = true
+    )]
+    plugin_key: Option<String>,
+
     /// How long a live stream waits for its encoder to come back before it ends
     #[arg(
         long,
@@ -94,6 +111,37 @@ pub(super) struct ServeArgs {
         default_value = "10"
     )]
     live_linger: u64,
+
+    /// Whose first request for a live stream waits: wait (everybody's, for the segment that is
+    /// current then), low-latency (only that of a stream with nothing to begin with yet), or off
+    #[arg(
+        long,
+        value_name = "WHO",
+        env = "LOOMCAST_JOIN_WAIT",
+        value_parser = join_policy,
+        default_value = "low-latency"
+    )]
+    join_wait: JoinPolicy,
+
+    /// Segments that the first playlist of a live stream has at least
+    #[arg(
+        long,
+        value_name = "N",
+        env = "LOOMCAST_JOIN_MIN_SEGMENTS",
+        value_parser = clap::value_parser!(u8).range(1..=10),
+        default_value = "1"
+    )]
+    join_min_segments: u8,
+
+    /// How long a first request waits at most
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_JOIN_DEADLINE",
+        value_parser = clap::value_parser!(u64).range(1..=300),
+        default_value = "10"
+    )]
+    join_deadline: u64,
 
     /// What callbacks are signed with, 16 bytes or more [default: they are not]
     #[arg(
@@ -121,6 +169,13 @@ fn admission(name: &str) -> Result<AdmissionKind, String> {
         .ok_or_else(|| "expected all or proven".into())
 }
 
+fn join_policy(name: &str) -> Result<JoinPolicy, String> {
+    let known = JoinPolicy::NAMED.iter().find(|(known, _)| *known == name);
+    known
+        .map(|(_, policy)| *policy)
+        .ok_or_else(|| "expected wait, low-latency or off".into())
+}
+
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let engine = Engine::open(&EngineConfig {
         admission: args.admission,
@@ -131,7 +186,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         .map_err(|error| BadInput(error.to_string()))?;
     let keys = ApiKeys::new(args.api_keys.iter().map(String::as_str));
     let keys = keys.map_err(|error| BadInput(error.to_string()))?;
-    let secret = args.callback_secret.as_deref().map(Secret::new);
+    let secret = args.callback_secret.as_deref().map(CallbackSecret::new);
     let secret = secret.transpose().map_err(|bytes| {
         BadInput(format!(
             "--callback-secret: {bytes} bytes are not allowed: expected at least {MIN_SECRET_BYTES}"
@@ -156,6 +211,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             cache.clone(),
             HubConfig {
                 linger: Duration::from_secs(args.live_linger),
+                join: JoinConfig {
+                    policy: args.join_wait,
+                    min_segments: args.join_min_segments.into(),
+                    deadline_ms: args.join_deadline * 1000,
+                },
                 ..HubConfig::default()
             },
         );
@@ -171,6 +231,21 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             let key = args.publish_key.clone();
             let gate = key.map_or(Gate::Open, Gate::with_key);
             encoders.spawn(rtmp::serve(door, hub.clone(), gate, no_more.clone()));
+        }
+        if let Some(address) = args.dictionary {
+            let door = TcpListener::bind(address)
+                .await
+                .with_context(|| format!("listening on {address} for the cache dictionary"))?;
+            println!(
+                "loomcast: the cache dictionary is at tcp://{}",
+                door.local_addr()?
+            );
+            let key = args.publish_key.clone();
+            let keys = dictionary::Keys {
+                pushing: key.map_or(Gate::Open, Gate::with_key),
+                plug_in: args.plugin_key.clone().map(Secret::new),
+            };
+            encoders.spawn(dictionary::serve(door, hub.clone(), keys, no_more.clone()));
         }
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
@@ -192,11 +267,12 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             catalogue,
             keys,
             orders,
-            hub,
+            hub: hub.clone(),
             callbacks,
         };
         let stopped = async move {
             stop_signal().await;
+            hub.stop_pushing();
             // Or the process would live on until every video is rendered.
             publisher.stop();
         };

@@ -10,7 +10,8 @@ use mp4_atom::{Encode as _, Mfhd, Moof, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 
 use super::{CmafError, MAX_FRAGMENT_BYTES, MAX_SAMPLES};
 
-/// The only track of every part and init segment.
+/// The only track of every part and init segment, and the first of an init segment
+/// of several.
 pub(super) const TRACK_ID: u32 = 1;
 
 /// Where the 32-bit `mfhd.sequence_number` stands in a part.
@@ -43,6 +44,17 @@ pub struct Sample {
 
 /// Writes `samples` as one part that decodes from `base_decode_time`.
 pub fn fragment(
+    base_decode_time: u64,
+    sequence: u32,
+    samples: &[Sample],
+) -> Result<Bytes, CmafError> {
+    fragment_of_track(TRACK_ID, base_decode_time, sequence, samples)
+}
+
+/// The same for a track with another number, as fragments have them that follow an
+/// init segment of several tracks.
+pub fn fragment_of_track(
+    track_id: u32,
     base_decode_time: u64,
     sequence: u32,
     samples: &[Sample],
@@ -95,7 +107,7 @@ pub fn fragment(
         },
         traf: vec![Traf {
             tfhd: Tfhd {
-                track_id: TRACK_ID,
+                track_id,
                 default_sample_duration: Some(first.duration),
                 default_sample_flags: Some(default_flags),
                 default_base_is_moof: true,

@@ -14,34 +14,41 @@ use super::track::{Durations, Track, trak};
 /// (5.1), so each would see pictures elsewhere than the sound. Whoever publishes
 /// tracks together lets all of them begin as late as the pictures do.
 pub fn init_segment(track: &Track) -> Result<Bytes, CmafError> {
+    init_of_tracks(&[track])
+}
+
+/// The init segment of fragments that hold now one, now another of `tracks`,
+/// numbered from 1: what a player that is pushed all of them appends first.
+pub fn init_of_tracks(tracks: &[&Track]) -> Result<Bytes, CmafError> {
+    let numbered = (TRACK_ID..).zip(tracks);
+    let trex = |track_id: u32| Trex {
+        track_id,
+        default_sample_description_index: 1,
+        ..Trex::default()
+    };
+    let described = |(id, track): (u32, &&Track)| {
+        // The chunk offset table is mandatory even where it is empty.
+        let tables = Stbl {
+            stco: Some(Stco::default()),
+            ..Stbl::default()
+        };
+        trak(track, id, Durations::default(), None, tables)
+    };
+    let next_track_id = numbered.clone().last().map_or(TRACK_ID, |(id, _)| id + 1);
     let moov = Moov {
         mvhd: Mvhd {
-            timescale: track.timescale(),
+            timescale: tracks.first().ok_or(CmafError::Empty)?.timescale(),
             rate: 1.into(),
             volume: 1.into(),
-            next_track_id: TRACK_ID + 1,
+            next_track_id,
             ..Mvhd::default()
         },
         meta: None,
         mvex: Some(Mvex {
             mehd: None,
-            trex: vec![Trex {
-                track_id: TRACK_ID,
-                default_sample_description_index: 1,
-                ..Trex::default()
-            }],
+            trex: numbered.clone().map(|(id, _)| trex(id)).collect(),
         }),
-        // The chunk offset table is mandatory even where it is empty.
-        trak: vec![trak(
-            track,
-            TRACK_ID,
-            Durations::default(),
-            None,
-            Stbl {
-                stco: Some(Stco::default()),
-                ..Stbl::default()
-            },
-        )?],
+        trak: numbered.map(described).collect::<Result<_, _>>()?,
         udta: None,
         ainf: None,
     };
@@ -77,6 +84,27 @@ mod tests {
         };
         assert!(rest.is_empty());
         (ftyp, moov)
+    }
+
+    #[test]
+    fn an_init_segment_of_several_tracks_numbers_them() {
+        let (pictures, sound) = (Track::Video(video()), Track::Audio(audio()));
+        let bytes = init_of_tracks(&[&pictures, &sound]).unwrap();
+        let mut rest = bytes.as_ref();
+        assert!(matches!(
+            Any::decode_maybe(&mut rest),
+            Ok(Some(Any::Ftyp(_)))
+        ));
+        let Ok(Some(Any::Moov(moov))) = Any::decode_maybe(&mut rest) else {
+            panic!("no moov")
+        };
+        let numbers = moov.trak.iter().map(|trak| trak.tkhd.track_id);
+        assert_eq!(numbers.collect::<Vec<_>>(), [1, 2]);
+        let announced = moov.mvex.unwrap().trex.into_iter();
+        let announced = announced.map(|trex| trex.track_id);
+        assert_eq!(announced.collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(moov.mvhd.next_track_id, 3);
+        assert!(matches!(init_of_tracks(&[]), Err(CmafError::Empty)));
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! Pure: bytes and numbers in, bytes and numbers out. Reading files, encoding
 //! and deciding where parts begin do not belong here.
 //!
-//! Invariants: every file holds one track with id 1, so any init segment of a
-//! rendition fits any of its parts; a part's decode time and sequence number
+//! Invariants: every file of a rendition holds one track with id 1, so any of its
+//! init segments fits any of its parts; a part's decode time and sequence number
 //! stand at fixed offsets, so that the same stored part can be placed anywhere
 //! on a timeline in constant time.
 
@@ -17,16 +17,18 @@ mod init;
 mod progressive;
 mod read;
 mod retime;
+mod segment_type;
 mod track;
 
 use thiserror::Error;
 
 pub use codec::{AudioConfig, Colours, VideoConfig, codec_string};
-pub use fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET, Sample, fragment};
-pub use init::init_segment;
+pub use fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET, Sample, fragment, fragment_of_track};
+pub use init::{init_of_tracks, init_segment};
 pub use progressive::{Extent, MAX_MOVIE_SAMPLES, Progressive, ProgressiveTrack, progressive};
 pub use read::{SampleInfo, decode_time, read_fragment};
 pub use retime::{Retimed, placed, retime, retimed};
+pub use segment_type::SEGMENT_TYPE;
 pub use track::{AudioTrack, Track, VideoTrack};
 
 /// The most samples one part may hold: more than a minute of video at

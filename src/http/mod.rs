@@ -8,12 +8,15 @@ mod edit_api;
 mod error;
 mod files;
 mod health;
+mod join;
 mod keys;
+mod lhls;
 mod live;
 mod openapi;
 mod otio;
 mod pieces;
 mod playlists;
+mod push;
 mod range;
 mod router;
 mod studio;
@@ -27,9 +30,14 @@ pub use templates::{Shelf, ShelfError};
 pub use videos::file_of;
 
 use std::future::Future;
+use std::time::Duration;
 
 use axum::serve::ListenerExt as _;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpListener;
+
+/// How long a client may take nothing of its answer before its connection ends.
+const TAKING: Duration = Duration::from_secs(60);
 
 /// Serves `state` on `listener` until `shutdown` is done, then lets open
 /// requests end.
@@ -42,6 +50,12 @@ pub async fn serve(
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+        // While nobody takes an answer it is not written on, and nothing would ever
+        // notice: the system does.
+        let milliseconds = u32::try_from(TAKING.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) = set_tcp_user_timeout(stream, milliseconds) {
+            tracing::debug!(%error, "a connection waits for ever to be read");
         }
     });
     axum::serve(listener, router(state))

@@ -16,7 +16,8 @@ use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{
-    chunks, edit_api, files, health, live, openapi, otio, playlists, studio, templates, videos,
+    chunks, edit_api, files, health, join, live, openapi, otio, playlists, push, studio, templates,
+    videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
@@ -81,6 +82,8 @@ pub fn router(state: AppState) -> Router {
     let media = Router::new()
         .route("/c/{key}/{file}", get(chunks::chunk))
         .route("/i/{file}", get(chunks::init))
+        .route("/live/{file}", get(push::flv))
+        .route("/live/{name}/ws", get(push::web_socket))
         .route("/live/{name}/{epoch}/{file}", get(live::init))
         .route("/live/{name}/{epoch}/{track}/{file}", get(live::segment));
     let text = Router::new()
@@ -94,8 +97,9 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
         // Live streams
         .route("/v1/live", get(live::list))
-        .route("/v1/live/{name}", get(live::show))
-        .route("/live/{name}/{file}", get(live::playlist))
+        .route("/v1/live/{name}", get(live::show).delete(live::delete))
+        .route("/live/{name}/{file}", get(join::playlist))
+        .route("/live/{name}/lhls/{file}", get(join::legacy_playlist))
         // Templates; the rest of them is among the routes of the Edit API, which has
         // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use h264_reader::avcc::AvcDecoderConfigurationRecord;
+use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::nal::{Nal as _, RefNal};
 use thiserror::Error;
 
 use crate::cmaf::{
@@ -96,10 +98,18 @@ pub(super) fn pictures(config: &VideoConfig) -> Result<Track, DescribeError> {
 fn avc(record: &Bytes) -> Result<Looks, String> {
     let parsed = AvcDecoderConfigurationRecord::try_from(&record[..])
         .map_err(|error| format!("{error:?}"))?;
-    let context = parsed
-        .create_context()
-        .map_err(|error| format!("{error:?}"))?;
-    let sps = context.sps().next().ok_or("there is no SPS")?;
+    let first = parsed.sequence_parameter_sets().next();
+    let first = first.transpose().map_err(|error| format!("{error:?}"))?;
+    avc_looks(first.ok_or("there is no SPS")?)
+}
+
+/// How pictures look, of a sequence parameter set of H.264.
+fn avc_looks(unit: &[u8]) -> Result<Looks, String> {
+    if unit.is_empty() {
+        return Err("the SPS is empty".into());
+    }
+    let bits = RefNal::new(unit, &[], true).rbsp_bits();
+    let sps = SeqParameterSet::from_bits(bits).map_err(|error| format!("{error:?}"))?;
     let (width, height) = sps
         .pixel_dimensions()
         .map_err(|error| format!("{error:?}"))?;
@@ -170,7 +180,14 @@ fn opus(head: &Bytes) -> Result<(u32, u8), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Of x264: 322 by 180 in the colours of PAL, full range.
+    const PAL: &[u8] =
+        b"\x01\x42\xc0\x0d\xff\xe1\0\x1c\x67\x42\xc0\x0d\xda\x05\x46\x78\x89\xf0\x16\xe0\xa0\
+        \xc0\xc8\0\0\x03\0\x08\0\0\x03\x01\x90\x78\xa1\x55\x01\0\x04\x68\xce\x0f\xc8";
 
     #[test]
     fn colours_are_those_that_the_encoder_says() {
@@ -195,9 +212,6 @@ mod tests {
 
     #[test]
     fn h264_has_the_colours_of_its_sequence_parameter_set() {
-        let pal: &[u8] =
-            b"\x01\x42\xc0\x0d\xff\xe1\0\x1c\x67\x42\xc0\x0d\xda\x05\x46\x78\x89\xf0\x16\xe0\xa0\
-        \xc0\xc8\0\0\x03\0\x08\0\0\x03\x01\x90\x78\xa1\x55\x01\0\x04\x68\xce\x0f\xc8";
         let silent: &[u8] =
             b"\x01\x42\xc0\x0d\xff\xe1\0\x19\x67\x42\xc0\x0d\xda\x05\x46\x78\x89\xf0\x11\0\0\x03\0\
         \x01\0\0\x03\0\x32\x0f\x14\x2a\xa0\x01\0\x04\x68\xce\x0f\xc8";
@@ -207,7 +221,7 @@ mod tests {
             matrix: 6,
             full_range: true,
         };
-        for (record, expected) in [(pal, said), (silent, Colours::BT709)] {
+        for (record, expected) in [(PAL, said), (silent, Colours::BT709)] {
             let config = VideoConfig::Avc(Bytes::from_static(record));
             let Ok(Track::Video(track)) = pictures(&config) else {
                 panic!("no track")
@@ -233,6 +247,25 @@ mod tests {
         ] {
             let refused = sound(&config(head));
             assert!(refused.is_err(), "{}", head.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_record_makes_it_panic(
+            flips in prop::collection::vec((0..PAL.len(), any::<u8>()), 0..6),
+            end in 0..=PAL.len(),
+        ) {
+            let mut record = PAL.to_vec();
+            for (at, byte) in flips {
+                record[at] = byte;
+            }
+            let record = Bytes::from(record).slice(..end);
+            let _ = pictures(&VideoConfig::Avc(record.clone()));
+            let _ = pictures(&VideoConfig::Hevc(record.clone()));
+            let _ = pictures(&VideoConfig::Av1(record.clone()));
+            let _ = sound(&AudioConfig::Aac(record.clone()));
+            let _ = sound(&AudioConfig::Opus(record));
         }
     }
 }

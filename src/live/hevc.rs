@@ -27,6 +27,9 @@ const MAX_LONG_TERM: u32 = 32;
 /// Why a sequence parameter set could not be read.
 #[derive(Debug, Error)]
 pub(super) enum SpsError {
+    /// There is nothing.
+    #[error("the SPS is empty")]
+    Empty,
     /// It ends too early, or a number is longer than any.
     #[error("the SPS: {0:?}")]
     Bits(BitReaderError),
@@ -91,6 +94,9 @@ pub(super) fn first_sps(record: &[u8]) -> Option<&[u8]> {
 
 /// Reads a sequence parameter set, its two bytes of header included.
 pub(super) fn read_sps(unit: &[u8]) -> Result<Sps, SpsError> {
+    if unit.is_empty() {
+        return Err(SpsError::Empty);
+    }
     // Skips the first byte of the header.
     let bytes = decode_nal(unit)?;
     let mut bits = BitReader::new(&bytes[..]);

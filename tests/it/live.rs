@@ -13,13 +13,13 @@ use crate::server::{Server, have};
 use crate::support::{Scratch, have_ffmpeg};
 
 /// Frames a second of what is published here.
-const FPS: usize = 25;
+pub const FPS: usize = 25;
 
 /// Looks at a stream before it is taken for broken: two minutes of them.
-const MOST_LOOKS: u32 = 2_400;
+pub const MOST_LOOKS: u32 = 2_400;
 
 /// A server that lets encoders in; its streams wait `linger` seconds.
-fn server(data: &TempDir, linger: &str, more: &[&str]) -> Server {
+pub fn server(data: &TempDir, linger: &str, more: &[&str]) -> Server {
     let options = [
         &["--rtmp", "127.0.0.1:0", "--live-linger", linger][..],
         more,
@@ -28,13 +28,13 @@ fn server(data: &TempDir, linger: &str, more: &[&str]) -> Server {
     Server::start_under(&[], data.path(), &options)
 }
 
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     TempDir::with_prefix("loomcast-it-").expect("a temporary folder")
 }
 
 /// A file as an encoder would send it: H.264 with B-frames, a key frame every two
 /// seconds, and AAC.
-fn recording(scratch: &Scratch, name: &str, seconds: u32) -> PathBuf {
+pub fn recording(scratch: &Scratch, name: &str, seconds: u32) -> PathBuf {
     let pictures = format!("testsrc2=size=320x180:rate={FPS}:duration={seconds}");
     let sound = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
     scratch.make(
@@ -62,7 +62,7 @@ fn recording(scratch: &Scratch, name: &str, seconds: u32) -> PathBuf {
 }
 
 /// An encoder that sends `file` to `address` at the speed at which it plays, as it is.
-fn encoder(file: &Path, address: &str) -> Child {
+pub fn encoder(file: &Path, address: &str) -> Child {
     Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-re", "-i"])
         .arg(file)
@@ -74,13 +74,13 @@ fn encoder(file: &Path, address: &str) -> Child {
 }
 
 /// Sends it all.
-fn send(file: &Path, address: &str) {
+pub fn send(file: &Path, address: &str) {
     let status = encoder(file, address).wait().expect("it ends");
     assert!(status.success(), "{address}: {status}");
 }
 
 /// Waits until stream `name` is `status`.
-fn await_status(server: &Server, name: &str, status: &str) -> Value {
+pub fn await_status(server: &Server, name: &str, status: &str) -> Value {
     for _ in 0..MOST_LOOKS {
         let told = server.get(&format!("/v1/live/{name}"));
         if told.status == 200 && told.json()["status"] == status {
@@ -92,7 +92,7 @@ fn await_status(server: &Server, name: &str, status: &str) -> Value {
 }
 
 /// The hash of each frame that FFmpeg decodes of a track.
-fn frames(source: &str, track: &str, how: &[&str]) -> Vec<String> {
+pub fn frames(source: &str, track: &str, how: &[&str]) -> Vec<String> {
     let output = Command::new("ffmpeg")
         .args(["-v", "fatal", "-nostdin", "-i", source, "-map", track])
         .args(how)
@@ -112,7 +112,7 @@ fn frames(source: &str, track: &str, how: &[&str]) -> Vec<String> {
     lines.map(hash).collect()
 }
 
-fn lines<'a>(playlist: &'a str, tag: &str) -> Vec<&'a str> {
+pub fn lines<'a>(playlist: &'a str, tag: &str) -> Vec<&'a str> {
     let found = playlist.lines().filter_map(|line| line.strip_prefix(tag));
     found.collect()
 }

@@ -26,6 +26,7 @@ pub struct Server {
     child: Child,
     address: String,
     rtmp: Option<String>,
+    dictionary: Option<String>,
     /// Kept alive for as long as its process writes into it.
     _data: Option<TempDir>,
     agent: ureq::Agent,
@@ -67,13 +68,16 @@ impl Server {
             .spawn()
             .expect("the server starts");
         let stdout = child.stdout.take().expect("it is piped");
-        let mut rtmp = None;
+        let (mut rtmp, mut dictionary) = (None, None);
         let mut lines = BufReader::new(stdout).lines();
         let address = loop {
             let line = lines.next().and_then(Result::ok);
             let line = line.unwrap_or_else(|| panic!("no address; see {}", data.display()));
             if let Some(door) = line.strip_prefix("loomcast: encoders publish to ") {
                 rtmp = Some(door.to_owned());
+            }
+            if let Some(door) = line.strip_prefix("loomcast: the cache dictionary is at tcp://") {
+                dictionary = Some(door.to_owned());
             }
             if let Some(address) = line.strip_prefix("loomcast: serving on http://") {
                 break address.to_owned();
@@ -88,9 +92,15 @@ impl Server {
             child,
             address,
             rtmp,
+            dictionary,
             _data: None,
             agent,
         }
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The absolute address of `path`.
@@ -102,6 +112,12 @@ impl Server {
     pub fn rtmp(&self, name: &str) -> String {
         let door = self.rtmp.as_ref().expect("it was started with --rtmp");
         door.replace("NAME", name)
+    }
+
+    /// Where the cache dictionary is, as HOST:PORT.
+    pub fn dictionary(&self) -> &str {
+        let door = self.dictionary.as_ref();
+        door.expect("it was started with --dictionary")
     }
 
     /// `GET path`

@@ -10,7 +10,7 @@ use super::{FlvError, TagKind};
 pub const FILE_HEADER_LEN: usize = 9 + 4;
 
 /// Bytes in front of a tag's body.
-const TAG_HEADER_LEN: usize = 11;
+pub(super) const TAG_HEADER_LEN: usize = 11;
 
 /// Bytes of a tag around its body: the head in front, the length behind.
 pub const TAG_OVERHEAD: usize = TAG_HEADER_LEN + 4;
