@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::cmaf::VideoTrack;
+use crate::cmaf::{Colours, VideoConfig, VideoTrack};
 
 const TAKEN: UnixMillis = UnixMillis(1_790_000_000_000);
 
@@ -10,7 +10,8 @@ fn tracks() -> Vec<(LiveTrack, Track)> {
         timescale: 90_000,
         width: 16,
         height: 16,
-        avcc: Bytes::from_static(b"record"),
+        config: VideoConfig::Avc(Bytes::from_static(b"record")),
+        colours: Colours::BT709,
     });
     vec![(LiveTrack::Video, track)]
 }

@@ -8,7 +8,10 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::cmaf::{CmafError, Sample, Track, codec_string, fragment_of_track, init_of_tracks};
+use crate::cmaf::{
+    AudioConfig, CmafError, Sample, Track, VideoConfig, codec_string, fragment_of_track,
+    init_of_tracks,
+};
 use crate::live::flv::{
     AudioCodec, TagKind, VideoCodec, audio_config_body, audio_frame_body, flv_header,
     video_config_body, video_frame_body, write_tag,
@@ -197,11 +200,11 @@ impl Packet {
 fn config_body(track: &Track) -> (TagKind, Bytes) {
     match track {
         Track::Video(video) => {
-            let body = video_config_body(VideoCodec::Avc, &video.avcc);
+            let body = video_config_body(video_codec(&video.config), video.config.record());
             (TagKind::Video, body)
         }
         Track::Audio(audio) => {
-            let body = audio_config_body(AudioCodec::Aac, &audio.asc);
+            let body = audio_config_body(audio_codec(&audio.config), audio.config.record());
             (TagKind::Audio, body)
         }
     }
@@ -212,14 +215,30 @@ fn frame_body(track: &Track, frame: &LiveFrame) -> Option<(TagKind, Bytes)> {
         Track::Video(video) => {
             let offset = milliseconds(frame.composition_offset.into(), video.timescale);
             let offset = i32::try_from(offset).ok()?;
-            let body = video_frame_body(VideoCodec::Avc, frame.sync, offset, &frame.data);
+            let codec = video_codec(&video.config);
+            let body = video_frame_body(codec, frame.sync, offset, &frame.data);
             (TagKind::Video, body)
         }
-        Track::Audio(_) => {
-            let body = audio_frame_body(AudioCodec::Aac, &frame.data);
+        Track::Audio(audio) => {
+            let body = audio_frame_body(audio_codec(&audio.config), &frame.data);
             (TagKind::Audio, body)
         }
     })
+}
+
+const fn video_codec(config: &VideoConfig) -> VideoCodec {
+    match config {
+        VideoConfig::Avc(_) => VideoCodec::Avc,
+        VideoConfig::Hevc(_) => VideoCodec::Hevc,
+        VideoConfig::Av1(_) => VideoCodec::Av1,
+    }
+}
+
+const fn audio_codec(config: &AudioConfig) -> AudioCodec {
+    match config {
+        AudioConfig::Aac(_) => AudioCodec::Aac,
+        AudioConfig::Opus(_) => AudioCodec::Opus,
+    }
 }
 
 #[cfg(test)]
