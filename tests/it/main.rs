@@ -16,6 +16,7 @@ mod bad_input;
 mod batch;
 mod cache;
 mod callbacks;
+mod codecs;
 mod crowd;
 mod determinism;
 mod drawn;
