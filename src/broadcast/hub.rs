@@ -175,7 +175,7 @@ impl Hub {
     /// Takes the publisher's seat of stream `name`. One that was left, or has ended
     /// lately, goes on.
     pub fn publish(&self, name: &str, origin: &Origin) -> Result<Publisher, PublishError> {
-        check(name)?;
+        check_name(name)?;
         let stream_type = origin.stream_type;
         let mut known = self.known();
         if !known.contains_key(name) && known.len() >= MAX_STREAMS {
@@ -323,7 +323,8 @@ impl Drop for Seat {
     }
 }
 
-fn check(name: &str) -> Result<(), PublishError> {
+/// Whether a stream can have this name.
+pub fn check_name(name: &str) -> Result<(), PublishError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(allowed) {
         return Ok(());

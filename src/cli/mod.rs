@@ -10,6 +10,7 @@ mod otio;
 mod output;
 mod plan;
 mod progress;
+mod pulling;
 mod render;
 mod serve;
 

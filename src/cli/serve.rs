@@ -14,11 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
+use crate::broadcast::pulls::{PullConfig, Pulls};
 use crate::broadcast::rtmp::{self, Gate};
 use crate::broadcast::{Hub, HubConfig, dictionary};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
+use crate::cli::pulling::opener;
 use crate::fetch::{Client, Patience};
 use crate::http::{ApiKeys, AppState, Shelf, file_of, serve};
 use crate::jobs::callbacks::{
@@ -101,6 +103,16 @@ pub(super) struct ServeArgs {
         hide_env_values = true
     )]
     plugin_key: Option<String>,
+
+    /// How long a stream is still pulled from its source when nobody watches it any more
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_PULL_LINGER",
+        value_parser = clap::value_parser!(u64).range(1..=86_400),
+        default_value = "30"
+    )]
+    pull_linger: u64,
 
     /// How long a live stream waits for its encoder to come back before it ends
     #[arg(
@@ -247,6 +259,14 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             };
             encoders.spawn(dictionary::serve(door, hub.clone(), keys, no_more.clone()));
         }
+        let sources = args.folders.data_dir.join("sources.json");
+        let open = opener(allowed.clone().into());
+        let linger = Duration::from_secs(args.pull_linger);
+        let config = PullConfig {
+            linger,
+            ..PullConfig::default()
+        };
+        let pulls = Pulls::open(&sources, hub.clone(), open, config)?;
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
         let publisher = Publisher::new(engine.delivery);
@@ -268,8 +288,10 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             keys,
             orders,
             hub: hub.clone(),
+            pulls: pulls.clone(),
             callbacks,
         };
+        let stopping = pulls.clone();
         let stopped = async move {
             stop_signal().await;
             hub.stop_pushing();
@@ -279,6 +301,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         serve(listener, state, stopped).await?;
         // Players had their answers; a stream would go on for ever.
         no_more.cancel();
+        stopping.stop().await;
         encoders.close();
         encoders.wait().await;
         // What is being rendered is kept.

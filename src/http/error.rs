@@ -47,6 +47,10 @@ pub enum ApiError {
     Edit(EditError),
     /// Too much at once, or not yet: try again.
     Unavailable(String),
+    /// Another server, whose stream or file is needed, did not give it.
+    BadGateway(String),
+    /// It is there already.
+    Conflict(String),
     /// A fault on this side.
     Internal(String),
 }
@@ -129,6 +133,16 @@ impl ApiError {
             Self::Unavailable(message) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
+                json!({"message": message}),
+            ),
+            Self::BadGateway(message) => (
+                StatusCode::BAD_GATEWAY,
+                "bad_gateway",
+                json!({"message": message}),
+            ),
+            Self::Conflict(message) => (
+                StatusCode::CONFLICT,
+                "conflict",
                 json!({"message": message}),
             ),
             Self::Internal(message) => {

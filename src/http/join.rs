@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use crate::broadcast::{LiveStream, Snapshot, Waiting};
 use crate::http::cache_control::{self, NO_STORE};
-use crate::http::live::{find, multivariant_text, track_named, wait};
+use crate::http::live::{multivariant_text, track_named, wait};
 use crate::http::playlists::{CONTENT_TYPE, MAX_BLOCK_TARGETS, internal, lifetime_s};
+use crate::http::sources::watched;
 use crate::http::{ApiError, AppState};
 use crate::live::LiveTrack;
 use crate::live::join::{Join, JoinPolicy, Reached, Terminal};
@@ -58,7 +59,7 @@ async fn answer(
     query: Option<String>,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let stream = find(state, name)?;
+    let stream = watched(state, name).await?;
     let query = query.unwrap_or_default();
     let viewer = match stream.joins().config().policy {
         JoinPolicy::Wait => viewer(&query).filter(|id| stream.joins().knows(*id)),

@@ -25,7 +25,7 @@ use crate::http::cache_control::IMMUTABLE;
 use crate::http::join::VIEWER;
 use crate::http::pieces::Pieces;
 use crate::http::playlists::internal;
-use crate::http::{ApiError, AppState, lhls};
+use crate::http::{ApiError, AppState, lhls, sources};
 use crate::live::LiveTrack;
 use crate::live::window::LEGACY_SUFFIX;
 use crate::playlist::{MultivariantPlaylist, QuotedString, Rendition, Uri, Variant};
@@ -173,11 +173,13 @@ pub(super) async fn segment(
 
 /// `GET /v1/live`
 pub(super) async fn list(State(state): State<Arc<AppState>>) -> Json<Value> {
-    let streams = state.hub.streams();
-    Json(json!({
-        "now_unix_ms": now().0,
-        "streams": streams.iter().map(|stream| report(stream)).collect::<Vec<_>>(),
-    }))
+    let there = state.hub.streams();
+    let mut streams: Vec<_> = there.iter().map(|stream| report(stream)).collect();
+    // Those that are pulled, and that nobody watches.
+    let idle = state.pulls.sources().into_iter();
+    let idle = idle.filter(|(name, _)| !there.iter().any(|stream| stream.name() == name));
+    streams.extend(idle.map(|(name, source)| sources::idle(&name, &source)));
+    Json(json!({"now_unix_ms": now().0, "streams": streams}))
 }
 
 /// `GET /v1/live/{name}`
@@ -185,7 +187,10 @@ pub(super) async fn show(
     State(state): State<Arc<AppState>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let mut report = report(&*find(&state, &name)?);
+    let mut report = match (state.hub.stream(&name), state.pulls.source(&name)) {
+        (None, Some(source)) => sources::idle(&name, &source),
+        _ => report(&*find(&state, &name)?),
+    };
     report["now_unix_ms"] = json!(now().0);
     Ok(Json(report))
 }
@@ -195,7 +200,9 @@ pub(super) async fn delete(
     State(state): State<Arc<AppState>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    match state.hub.delete(&name) {
+    // First its source, or who watches would have it pulled again.
+    let source = sources::forget(&state, &name).await?;
+    match state.hub.delete(&name) || source {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NotFound(format!("no live stream {name:?}"))),
     }
@@ -232,12 +239,7 @@ fn report(stream: &LiveStream) -> Value {
         "connections": connections.collect::<Vec<_>>(),
         "gop_bytes": stream.feed().bytes(),
         "audience": audience(&stream.audience().report()),
-        "urls": {
-            "index": format!("/live/{}/index.m3u8", stream.name()),
-            "lhls": format!("/live/{}/lhls/index.m3u8", stream.name()),
-            "flv": format!("/live/{}.flv", stream.name()),
-            "ws": format!("/live/{}/ws", stream.name()),
-        },
+        "urls": sources::urls(stream.name()),
     })
 }
 
@@ -274,6 +276,8 @@ pub(super) fn find(state: &AppState, name: &str) -> Result<Arc<LiveStream>, ApiE
 }
 
 fn find_epoch(state: &AppState, name: &str, epoch: &str) -> Result<Arc<LiveStream>, ApiError> {
+    // Who loads its segments still wants a stream that is pulled.
+    drop(state.pulls.demand(name));
     let stream = find(state, name)?;
     match stream.epoch() == epoch {
         true => Ok(stream),

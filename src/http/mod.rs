@@ -19,6 +19,7 @@ mod playlists;
 mod push;
 mod range;
 mod router;
+mod sources;
 mod studio;
 mod templates;
 mod videos;

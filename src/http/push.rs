@@ -15,7 +15,8 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::broadcast::{Ended, LiveStream, PushProtocol, Pushed, Reader, Viewer, now};
-use crate::http::live::{JOIN_DEADLINE, find};
+use crate::http::live::JOIN_DEADLINE;
+use crate::http::sources::watched;
 use crate::http::{ApiError, AppState};
 use crate::live::packet::{Packet, Setup};
 
@@ -35,7 +36,7 @@ pub(super) async fn flv(
     let name = file
         .strip_suffix(".flv")
         .ok_or_else(|| ApiError::NotFound(format!("no stream file {file:?}: expected NAME.flv")))?;
-    let stream = find(&state, name)?;
+    let stream = watched(&state, name).await?;
     let (audience, setup) = watch(&stream, PushProtocol::HttpFlv).await?;
     let head = setup.flv_head();
     let beginning = setup.flv().cloned().unwrap_or_default();
@@ -65,7 +66,7 @@ pub(super) async fn web_socket(
     Path(name): Path<String>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    let stream = find(&state, &name)?;
+    let stream = watched(&state, &name).await?;
     let (watching, setup) = watch(&stream, PushProtocol::WebSocket).await?;
     let upgrade = upgrade
         .max_message_size(MAX_SAID_BYTES)

@@ -12,12 +12,13 @@ use tower_http::compression::predicate::{NotForContentType, Predicate as _, Size
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::broadcast::Hub;
+use crate::broadcast::pulls::Pulls;
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{
-    chunks, edit_api, files, health, join, live, openapi, otio, playlists, push, studio, templates,
-    videos,
+    chunks, edit_api, files, health, join, live, openapi, otio, playlists, push, sources, studio,
+    templates, videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
@@ -45,6 +46,8 @@ pub struct AppState {
     pub orders: Orders,
     /// The live streams.
     pub hub: Hub,
+    /// Those that are pulled from elsewhere.
+    pub pulls: Pulls,
     /// Whom to tell how they end.
     pub callbacks: Callbacks,
 }
@@ -96,7 +99,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/videos/{id}/{playlist}", get(playlists::multivariant))
         .route("/v1/videos/{id}/{kind}/{playlist}", get(playlists::media))
         // Live streams
-        .route("/v1/live", get(live::list))
+        .route("/v1/live", get(live::list).post(sources::create))
         .route("/v1/live/{name}", get(live::show).delete(live::delete))
         .route("/live/{name}/{file}", get(join::playlist))
         .route("/live/{name}/lhls/{file}", get(join::legacy_playlist))

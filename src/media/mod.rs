@@ -21,6 +21,7 @@ mod pcm;
 mod pipeline;
 mod pixels;
 mod probe;
+pub mod pull;
 mod report;
 mod rgb;
 mod sound;

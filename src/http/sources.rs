@@ -1,0 +1,134 @@
+//! Live streams that are pulled from elsewhere: what is known of their sources, and
+//! the wait of the first who wants to watch.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use crate::broadcast::pulls::{Demand, Source, SourcesError};
+use crate::broadcast::{LiveStream, StreamStatus, check_name};
+use crate::http::live::{JOIN_DEADLINE, find};
+use crate::http::{ApiError, AppState};
+
+/// The body of `POST /v1/live`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewStream {
+    name: String,
+    source: Source,
+}
+
+/// `POST /v1/live`: a stream that is pulled from its source when somebody watches.
+pub(super) async fn create(
+    State(state): State<Arc<AppState>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let body = body.map_err(|rejection| ApiError::body(&rejection))?;
+    let mut json = serde_json::Deserializer::from_slice(&body);
+    let NewStream { name, source } =
+        serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            let path = error.path().to_string();
+            let field = match path.as_str() {
+                "." => String::new(),
+                path => format!("/{}", path.replace('.', "/")),
+            };
+            let allowed = "{\"name\": NAME, \"source\": {\"url\": ADDRESS}}";
+            ApiError::field(&field, error.into_inner().to_string(), allowed)
+        })?;
+    check_name(&name).map_err(|error| ApiError::field("/name", error.to_string(), ""))?;
+    if state.hub.stream(&name).is_some() || state.pulls.source(&name).is_some() {
+        return Err(ApiError::Conflict(format!(
+            "there is a live stream {name:?} already"
+        )));
+    }
+    let pulls = state.pulls.clone();
+    let (named, kept) = (name.clone(), source.clone());
+    blocking(move || pulls.put(&named, kept)).await?;
+    let location = [(header::LOCATION, format!("/v1/live/{name}"))];
+    Ok((StatusCode::CREATED, location, Json(idle(&name, &source))).into_response())
+}
+
+/// What is told of a stream that nobody watches.
+pub(super) fn idle(name: &str, source: &Source) -> Value {
+    json!({
+        "name": name,
+        "type": "live",
+        "status": "idle",
+        "source": {"url": source.url.to_string()},
+        "urls": urls(name),
+    })
+}
+
+/// Where players find a stream.
+pub(super) fn urls(name: &str) -> Value {
+    json!({
+        "index": format!("/live/{name}/index.m3u8"),
+        "lhls": format!("/live/{name}/lhls/index.m3u8"),
+        "flv": format!("/live/{name}.flv"),
+        "ws": format!("/live/{name}/ws"),
+    })
+}
+
+/// Forgets the source of stream `name`; whether there was one.
+pub(super) async fn forget(state: &AppState, name: &str) -> Result<bool, ApiError> {
+    if state.pulls.source(name).is_none() {
+        return Ok(false);
+    }
+    let (pulls, name) = (state.pulls.clone(), name.to_owned());
+    blocking(move || pulls.remove(&name)).await
+}
+
+/// The stream `name` for somebody who wants to watch it. One that is pulled and not
+/// there yet is waited for.
+pub(super) async fn watched(state: &AppState, name: &str) -> Result<Arc<LiveStream>, ApiError> {
+    let deadline = Instant::now() + JOIN_DEADLINE;
+    let mut changes = state.pulls.changes();
+    loop {
+        changes.mark_unchanged();
+        let stream = state.hub.stream(name);
+        match state.pulls.demand(name) {
+            Demand::NoSource => return find(state, name),
+            Demand::Failed(error) => {
+                return match stream {
+                    Some(stream) if stream.status() == StreamStatus::Live => Ok(stream),
+                    _ => Err(ApiError::BadGateway(format!(
+                        "the source of {name:?} cannot be had: {error}"
+                    ))),
+                };
+            }
+            Demand::Pulling => {}
+        }
+        // One that is over begins again when its source comes.
+        if let Some(stream) = stream
+            && stream.status() != StreamStatus::Ended
+        {
+            return Ok(stream);
+        }
+        if timeout_at(deadline, changes.changed()).await.is_err() {
+            return Err(ApiError::Unavailable(format!(
+                "the source of {name:?} has not come yet"
+            )));
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SourcesError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ApiError::Internal(error.to_string()))?
+        .map_err(|error| match error {
+            SourcesError::Full => ApiError::Unavailable(error.to_string()),
+            SourcesError::File { .. } | SourcesError::Io { .. } => {
+                ApiError::Internal(error.to_string())
+            }
+        })
+}
