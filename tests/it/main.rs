@@ -39,6 +39,7 @@ mod otio;
 mod output;
 mod players;
 mod properties;
+mod pulls;
 mod push;
 mod reuse;
 mod scale;
