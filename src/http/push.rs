@@ -33,7 +33,7 @@ pub(super) async fn flv(
     Path(file): Path<String>,
 ) -> Result<Response, ApiError> {
     let name = file.strip_suffix(".flv").ok_or_else(|| {
-        ApiError::NotFound(format!("nothing at /live/{file}: expected {file}.flv"))
+        ApiError::NotFound(format!("no file {file:?} of a stream: expected {file}.flv"))
     })?;
     let stream = find(&state, name)?;
     let (audience, setup) = watch(&stream, PushProtocol::HttpFlv).await?;

@@ -5,7 +5,7 @@ use crate::live::packet::Setup;
 use crate::live::{LiveFrame, LiveTrack};
 
 fn setup() -> Arc<Setup> {
-    Arc::new(Setup::new(Vec::new(), UnixMillis(0)))
+    Arc::new(Setup::new(Vec::new(), crate::playlist::UnixMillis(0)))
 }
 
 /// A picture of `size` bytes.
