@@ -19,6 +19,9 @@ const CATCH_UP = 1.1;
 /** Nearer to the end than this, and without more to show, it is the end. */
 const END_S = 0.25;
 const TICK_MS = 500;
+/** Looks at a picture that stands still before it goes on where it should be; by so much at least. */
+const STUCK_TICKS = 4;
+const STUCK_S = 0.5;
 
 export class HlsPlayer {
   /**
@@ -35,6 +38,8 @@ export class HlsPlayer {
     this.tries = 0;
     /** Where the stream ends, once that is known. @type {number|null} */
     this.endsAt = null;
+    /** What was played at the last look, and for how many it stands there. */
+    this.stands = { at: 0, ticks: 0 };
     /** @type {ReturnType<typeof setInterval>|undefined} */
     this.ticker = undefined;
   }
@@ -108,13 +113,22 @@ export class HlsPlayer {
     hls.attachMedia(this.video);
   }
 
-  /** Of a stream that ends where it is played, hls.js 1.7 ends the sound only, and `ended` never comes. */
+  /** Helps hls.js 1.7 where it stands still. */
   tick() {
     const { video, endsAt } = this;
-    if (endsAt === null || video.ended || video.readyState > video.HAVE_CURRENT_DATA || video.currentTime < endsAt - END_S) return;
-    clearInterval(this.ticker);
-    video.pause();
-    this.tell("over", "The stream is over.");
+    const at = video.currentTime;
+    this.stands = { at, ticks: at === this.stands.at ? this.stands.ticks + 1 : 0 };
+    if (video.paused || video.ended || video.seeking || video.readyState > video.HAVE_CURRENT_DATA) return;
+    // Of a stream that ends where it is played it ends the sound only, and `ended` never comes.
+    if (endsAt !== null && at >= endsAt - END_S) {
+      clearInterval(this.ticker);
+      video.pause();
+      this.tell("over", "The stream is over.");
+      return;
+    }
+    // It seldom begins where there are pictures and no sound yet.
+    const edge = this.hls?.liveSyncPosition ?? at;
+    if (this.stands.ticks >= STUCK_TICKS && edge > at + STUCK_S) video.currentTime = edge;
   }
 
   /** @param {string} url @param {AbortSignal} signal */

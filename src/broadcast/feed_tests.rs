@@ -65,6 +65,17 @@ fn a_reader_begins_with_a_setup_and_a_key_frame() {
 }
 
 #[test]
+fn a_setup_tells_when_its_stretch_was_taken() {
+    let feed = feed(100);
+    feed.begin(tracks(), TAKEN);
+    picture(&feed, 0, true);
+    let Ok(Some(Pushed::Setup(setup))) = feed.join().ready() else {
+        panic!("a reader begins with a setup");
+    };
+    assert_eq!(setup.taken(), TAKEN);
+}
+
+#[test]
 fn another_stretch_is_another_setup() {
     let feed = feed(100);
     feed.begin(tracks(), TAKEN);

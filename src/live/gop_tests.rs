@@ -6,7 +6,7 @@ use crate::live::{LiveFrame, LiveTrack};
 use crate::playlist::UnixMillis;
 
 fn setup() -> Arc<Setup> {
-    Arc::new(Setup::new(Vec::new(), UnixMillis(0)))
+    Arc::new(Setup::new(Vec::new(), crate::playlist::UnixMillis(0)))
 }
 
 /// A picture of `size` bytes.
