@@ -29,4 +29,4 @@ pub use hub::{Hub, HubConfig, Origin, PublishError, check_name};
 pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher, now};
 pub use snapshot::{Snapshot, Text};
-pub use stream::{LiveStream, StreamStatus};
+pub use stream::{LiveStream, StreamReport, StreamStatus};

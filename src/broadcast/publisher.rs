@@ -181,6 +181,8 @@ impl Publisher {
             return Ok(());
         }
         // Those who are pushed the stream have it before it is cut.
+        let ms = milliseconds(frame.decode_time, timescale);
+        self.stream.received(&frame, ms);
         self.stream.feed().push(frame.clone());
         let cuts = segmenter.push(frame)?;
         self.apply(cuts).await

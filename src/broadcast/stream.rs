@@ -16,10 +16,11 @@ use crate::broadcast::snapshot::{Newest, Snapshot};
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
-use crate::live::LiveTrack;
 use crate::live::dictionary::StreamType;
 use crate::live::join::{Join, Reached};
+use crate::live::rates::{Rates, RatesReport};
 use crate::live::window::{Listing, Opening, Place, Window};
+use crate::live::{LiveFrame, LiveTrack};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
 /// The most init segments that a track keeps: one a change of its encoding. A
@@ -67,6 +68,7 @@ struct State {
     status: StreamStatus,
     tracks: BTreeMap<LiveTrack, TrackState>,
     bytes_in: u64,
+    rates: Rates,
     since: UnixMillis,
     /// It was deleted: its publisher has to go.
     dismissed: bool,
@@ -100,6 +102,8 @@ pub struct StreamReport {
     pub since: UnixMillis,
     /// Bytes of frames that came in.
     pub bytes_in: u64,
+    /// How it comes.
+    pub rates: RatesReport,
     /// What it is, beside its name, and where it comes from, in its publisher's words.
     pub identity: Option<String>,
     /// As `identity`.
@@ -130,6 +134,7 @@ impl LiveStream {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
                 bytes_in: 0,
+                rates: Rates::default(),
                 since: now,
                 dismissed: false,
                 identity: None,
@@ -199,6 +204,7 @@ impl LiveStream {
             status: state.status,
             since: state.since,
             bytes_in: state.bytes_in,
+            rates: state.rates.report(),
             identity: state.identity.clone(),
             address: state.address.clone(),
             tracks: state.tracks.iter().map(track).collect(),
@@ -421,7 +427,6 @@ impl LiveStream {
 
     /// The open segment of a track has another part.
     pub(super) fn part(&self, kind: LiveTrack, part: PartMeta) {
-        self.state().bytes_in += u64::from(part.bytes);
         self.change(kind, |track| track.window.part(part));
     }
 
@@ -459,6 +464,15 @@ impl LiveStream {
         }
         drop(state);
         self.tell();
+    }
+
+    /// A frame comes in, at `ms` of the stream.
+    pub(super) fn received(&self, frame: &LiveFrame, ms: i64) {
+        let mut state = self.state();
+        state.bytes_in += frame.data.len() as u64;
+        state
+            .rates
+            .push(frame.track, ms, frame.sync, frame.data.len());
     }
 
     /// Somebody publishes it from now on.

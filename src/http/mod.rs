@@ -12,6 +12,7 @@ mod join;
 mod keys;
 mod lhls;
 mod live;
+mod metrics;
 mod openapi;
 mod otio;
 mod pieces;

@@ -17,8 +17,8 @@ use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{
-    chunks, edit_api, files, health, join, live, openapi, otio, playlists, push, sources, studio,
-    templates, videos,
+    chunks, edit_api, files, health, join, live, metrics, openapi, otio, playlists, push, sources,
+    studio, templates, videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
@@ -115,6 +115,7 @@ pub fn router(state: AppState) -> Router {
         .route("/openapi.json", get(openapi::show))
         // Operation
         .route("/v1/stats", get(health::stats))
+        .route("/metrics", get(metrics::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         // Studio

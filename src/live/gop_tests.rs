@@ -3,7 +3,6 @@ use bytes::Bytes;
 use super::*;
 use crate::live::packet::Setup;
 use crate::live::{LiveFrame, LiveTrack};
-use crate::playlist::UnixMillis;
 
 fn setup() -> Arc<Setup> {
     Arc::new(Setup::new(Vec::new(), crate::playlist::UnixMillis(0)))

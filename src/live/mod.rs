@@ -14,6 +14,7 @@
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
 //! - [`dictionary`]: what those say who give a stream, take one, or work on it.
+//! - [`rates`]: how a stream comes.
 //! - [`source`]: where a stream is pulled from.
 //! - [`window`]: the newest segments of a track, and their playlists.
 //! - [`join`]: which request for a playlist waits, and for what; [`viewers`]: who asks.
@@ -31,6 +32,7 @@ mod hevc;
 pub mod join;
 mod opus;
 pub mod packet;
+pub mod rates;
 pub mod rtmp;
 mod segmenter;
 pub mod source;

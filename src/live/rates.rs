@@ -44,7 +44,11 @@ impl Rates {
         if (number - newest).unsigned_abs() > SECONDS as u64 {
             *self = Self::default();
         }
-        if self.seconds.back().is_none_or(|second| second.number < number) {
+        if self
+            .seconds
+            .back()
+            .is_none_or(|second| second.number < number)
+        {
             self.seconds.push_back(Second {
                 number,
                 bytes: 0,

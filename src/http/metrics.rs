@@ -1,0 +1,289 @@
+//! What Prometheus asks: the figures of the cache, the store, the render threads and
+//! the live streams, in the text format of OpenMetrics.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::broadcast::{AudienceReport, JoinsReport, PushProtocol, StreamReport};
+use crate::cache::CacheStats;
+use crate::http::cache_control::NO_STORE;
+use crate::http::playlists::internal;
+use crate::http::{ApiError, AppState};
+use crate::store::StoreStats;
+
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// `GET /metrics`
+pub(super) async fn show(State(state): State<Arc<AppState>>) -> Result<Response, ApiError> {
+    let delivery = state.publisher.delivery();
+    let streams = state.hub.streams();
+    let streams = streams.iter().map(|stream| Stream {
+        name: stream.name().to_owned(),
+        report: stream.report(),
+        audience: stream.audience().report(),
+        joins: stream.joins().report(),
+        gop_bytes: stream.feed().bytes() as u64,
+    });
+    let figures = Figures {
+        cache: delivery.cache().stats(),
+        store: delivery.cache().store().stats(),
+        render: delivery.pool().load(),
+        streams: streams.collect(),
+    };
+    let mut registry = Registry::with_prefix("loomcast");
+    registry.register_collector(Box::new(figures));
+    let mut text = String::new();
+    text::encode(&mut text, &registry).map_err(internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, OPEN_METRICS),
+        (header::CACHE_CONTROL, NO_STORE),
+    ];
+    Ok((headers, text).into_response())
+}
+
+/// Everything at one moment.
+#[derive(Debug)]
+struct Figures {
+    cache: CacheStats,
+    store: StoreStats,
+    /// Chunks that wait, threads that render, threads.
+    render: (usize, usize, usize),
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    name: String,
+    report: StreamReport,
+    audience: AudienceReport,
+    joins: JoinsReport,
+    gop_bytes: u64,
+}
+
+impl Collector for Figures {
+    fn encode(&self, mut to: DescriptorEncoder) -> fmt::Result {
+        self.cache(&mut to)?;
+        self.store(&mut to)?;
+        let (queued, busy, threads) = self.render;
+        let to = &mut to;
+        gauge(
+            to,
+            "render_queued",
+            "Chunks that wait to be rendered",
+            queued as u64,
+        )?;
+        gauge(to, "render_busy", "Threads that render", busy as u64)?;
+        gauge(
+            to,
+            "render_threads",
+            "Threads that may render",
+            threads as u64,
+        )?;
+        self.live(to)
+    }
+}
+
+impl Figures {
+    fn cache(&self, to: &mut DescriptorEncoder) -> fmt::Result {
+        let cache = &self.cache;
+        let mut requests = family(
+            to,
+            "cache_requests",
+            "Requests for fragments, by how they were met",
+            MetricType::Counter,
+        )?;
+        for (result, count) in [
+            ("memory", cache.hits_memory),
+            ("disk", cache.hits_disk),
+            ("coalesced", cache.coalesced),
+            ("miss", cache.misses),
+            ("failed", cache.failed_fills),
+        ] {
+            count_of(&mut requests, &[("result", result)], count)?;
+        }
+        gauge(
+            to,
+            "cache_in_flight",
+            "Fragments that are being made",
+            cache.in_flight as u64,
+        )?;
+        gauge(
+            to,
+            "cache_memory_bytes",
+            "Bytes of chunks in memory",
+            cache.memory_bytes,
+        )?;
+        gauge(
+            to,
+            "cache_backlog_bytes",
+            "Bytes that wait to be written",
+            cache.backlog_bytes,
+        )
+    }
+
+    fn store(&self, to: &mut DescriptorEncoder) -> fmt::Result {
+        let store = &self.store;
+        gauge(to, "store_chunks", "Chunks on disk", store.chunks as u64)?;
+        gauge(to, "store_bytes", "Bytes of chunks on disk", store.bytes)?;
+        gauge(
+            to,
+            "store_max_bytes",
+            "Bytes that chunks may take on disk",
+            store.max_bytes,
+        )?;
+        let mut lost = family(
+            to,
+            "store_removed",
+            "Chunks that left the store, by why",
+            MetricType::Counter,
+        )?;
+        for (reason, count) in [
+            ("evicted", store.evicted),
+            ("corrupt", store.corrupt),
+            ("lost", store.lost),
+        ] {
+            count_of(&mut lost, &[("reason", reason)], count)?;
+        }
+        Ok(())
+    }
+
+    fn live(&self, to: &mut DescriptorEncoder) -> fmt::Result {
+        let streams = &self.streams;
+        let mut by_status = family(
+            to,
+            "live_streams",
+            "Live streams, by how they are",
+            MetricType::Gauge,
+        )?;
+        for status in ["live", "away", "ended"] {
+            let there = streams
+                .iter()
+                .filter(|stream| stream.report.status.as_str() == status);
+            gauge_of(&mut by_status, &[("status", status)], there.count() as u64)?;
+        }
+        type Value = fn(&Stream) -> u64;
+        let counters: [(&str, &str, Value); 7] = [
+            ("live_received_bytes", "Bytes of media that came in", |s| {
+                s.report.bytes_in
+            }),
+            (
+                "live_pushed_bytes",
+                "Bytes that were pushed to viewers",
+                |s| s.audience.bytes,
+            ),
+            (
+                "live_viewer_skips",
+                "Times that viewers were too slow and went on at a key frame",
+                |s| s.audience.skips,
+            ),
+            (
+                "live_viewers_cut_off",
+                "Viewers that were too slow too often",
+                |s| s.audience.cut_off,
+            ),
+            (
+                "live_join_waits",
+                "Waits that terminals shared when they joined",
+                |s| s.joins.waits,
+            ),
+            (
+                "live_joins_served",
+                "Terminals that waited when they joined, and were served",
+                |s| s.joins.served,
+            ),
+            (
+                "live_joins_timed_out",
+                "Terminals that waited too long when they joined",
+                |s| s.joins.timed_out,
+            ),
+        ];
+        for (name, help, value) in counters {
+            let mut counter = family(to, name, help, MetricType::Counter)?;
+            for stream in streams {
+                count_of(&mut counter, &[("stream", &stream.name)], value(stream))?;
+            }
+        }
+        let gauges: [(&str, &str, Value); 4] = [
+            (
+                "live_bits_per_second",
+                "How much of a stream comes in",
+                |s| s.report.rates.bits_per_second,
+            ),
+            (
+                "live_pictures_per_kilosecond",
+                "Pictures of a stream in a thousand seconds",
+                |s| s.report.rates.pictures_per_kilosecond,
+            ),
+            (
+                "live_key_interval_milliseconds",
+                "Between the last two key frames",
+                |s| s.report.rates.key_interval_ms.unwrap_or(0),
+            ),
+            (
+                "live_gop_bytes",
+                "Bytes of media that are kept for those who are pushed a stream",
+                |s| s.gop_bytes,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let mut gauge = family(to, name, help, MetricType::Gauge)?;
+            for stream in streams {
+                gauge_of(&mut gauge, &[("stream", &stream.name)], value(stream))?;
+            }
+        }
+        let mut viewers = family(
+            to,
+            "live_viewers",
+            "Viewers that are pushed a stream, by protocol",
+            MetricType::Gauge,
+        )?;
+        for stream in streams {
+            for (protocol, count) in PushProtocol::ALL.iter().zip(stream.audience.there) {
+                let labels = [
+                    ("stream", stream.name.as_str()),
+                    ("protocol", protocol.as_str()),
+                ];
+                gauge_of(&mut viewers, &labels, count)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn family<'a>(
+    to: &'a mut DescriptorEncoder<'_>,
+    name: &'a str,
+    help: &'a str,
+    kind: MetricType,
+) -> Result<MetricEncoder<'a>, fmt::Error> {
+    to.encode_descriptor(name, help, None, kind)
+}
+
+fn gauge(to: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
+    let encoder = family(to, name, help, MetricType::Gauge)?;
+    ConstGauge::new(saturating(value)).encode(encoder)
+}
+
+fn count_of(to: &mut MetricEncoder, labels: &[(&str, &str)], value: u64) -> fmt::Result {
+    ConstCounter::new(value).encode(to.encode_family(&labels)?)
+}
+
+fn gauge_of(to: &mut MetricEncoder, labels: &[(&str, &str)], value: u64) -> fmt::Result {
+    ConstGauge::new(saturating(value)).encode(to.encode_family(&labels)?)
+}
+
+/// Gauges have a sign.
+fn saturating(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
