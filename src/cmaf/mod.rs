@@ -9,6 +9,7 @@
 //! stand at fixed offsets, so that the same stored part can be placed anywhere
 //! on a timeline in constant time.
 
+mod annexb;
 mod beginning;
 mod fragment;
 mod init;
@@ -19,6 +20,7 @@ mod track;
 
 use thiserror::Error;
 
+pub use annexb::AnnexB;
 pub use fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET, Sample, fragment, fragment_of_track};
 pub use init::{init_of_tracks, init_segment};
 pub use progressive::{Extent, MAX_MOVIE_SAMPLES, Progressive, ProgressiveTrack, progressive};
