@@ -14,6 +14,7 @@ use crate::cache::FragmentCache;
 use crate::live::Cutting;
 use crate::live::dictionary::{Role, StreamType};
 use crate::live::gop::GopLimits;
+use crate::live::join::JoinConfig;
 
 /// The most streams at a time, those that have just ended among them.
 pub const MAX_STREAMS: usize = 1_000;
@@ -30,6 +31,8 @@ pub struct HubConfig {
     pub window_ms: u64,
     /// How much of a stream is kept for those who are pushed it.
     pub gop: GopLimits,
+    /// Who waits when they join a stream.
+    pub join: JoinConfig,
     /// How long a stream waits for its publisher to come back.
     pub linger: Duration,
     /// How long a stream that has ended is still to be seen.
@@ -75,6 +78,7 @@ impl Default for HubConfig {
             },
             window_ms: 60_000,
             gop: GopLimits::default(),
+            join: JoinConfig::default(),
             linger: Duration::from_secs(10),
             afterglow: Duration::from_secs(60),
         }
@@ -180,9 +184,12 @@ impl Hub {
         let entry = known.entry(name.to_owned()).or_insert_with(|| {
             let now = now();
             let epoch = format!("{:x}", now.0);
-            let gop = self.config.gop_of(stream_type);
             let cache = self.cache.clone();
-            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, cache, gop, now);
+            let config = HubConfig {
+                gop: self.config.gop_of(stream_type),
+                ..self.config
+            };
+            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, cache, &config, now);
             // Not live before it has its publisher.
             stream.set_status(StreamStatus::Away);
             Known {

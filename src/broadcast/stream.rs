@@ -5,18 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use crate::broadcast::audience::Audience;
 use crate::broadcast::connections::Connections;
 use crate::broadcast::feed::Feed;
-use crate::broadcast::hub::Origin;
+use crate::broadcast::hub::{HubConfig, Origin};
+use crate::broadcast::joins::{Awaited, Joins};
+use crate::broadcast::snapshot::{Newest, Snapshot};
 use crate::cache::{CacheError, Fragment, FragmentCache};
 use crate::chunk::PartMeta;
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
 use crate::live::dictionary::StreamType;
-use crate::live::gop::GopLimits;
-use crate::live::window::{Opening, Place, Window};
+use crate::live::join::{Join, Reached};
+use crate::live::window::{Listing, Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
 /// The most init segments that a track keeps: one a change of its encoding. A
@@ -54,6 +57,7 @@ pub struct LiveStream {
     cache: FragmentCache,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
+    joins: Joins,
     connections: Connections,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
@@ -78,6 +82,9 @@ struct TrackState {
     /// The init segments, numbered from 1; those before `first_init` are forgotten.
     inits: Vec<Bytes>,
     first_init: usize,
+    /// Its playlists.
+    low_latency: Arc<Newest>,
+    legacy: Arc<Newest>,
     /// The segment that is being written and the one before: the cache may still be
     /// taking it in.
     open: Option<(u64, Fragment)>,
@@ -107,7 +114,7 @@ impl LiveStream {
         epoch: String,
         stream_type: StreamType,
         cache: FragmentCache,
-        gop: GopLimits,
+        config: &HubConfig,
         now: UnixMillis,
     ) -> Self {
         Self {
@@ -115,8 +122,9 @@ impl LiveStream {
             epoch,
             stream_type,
             cache,
-            feed: Arc::new(Feed::new(gop)),
+            feed: Arc::new(Feed::new(config.gop)),
             audience: Arc::default(),
+            joins: Joins::new(config.join),
             connections: Connections::default(),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
@@ -166,6 +174,11 @@ impl LiveStream {
         &self.audience
     }
 
+    /// Those who join it.
+    pub const fn joins(&self) -> &Joins {
+        &self.joins
+    }
+
     /// Tells of each change: parts, segments, tracks, the status.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -201,13 +214,111 @@ impl LiveStream {
             .collect()
     }
 
-    /// The playlist of a track as it is now; `None` if there is no such track.
-    pub fn playlist(&self, track: LiveTrack) -> Option<Result<MediaPlaylist, TagError>> {
+    /// The playlist of a track as it is now, the same for all who ask until it changes;
+    /// `None` if there is no such track.
+    pub fn snapshot(
+        &self,
+        track: LiveTrack,
+        listing: Listing,
+    ) -> Option<Result<Arc<Snapshot>, TagError>> {
+        let version = *self.changed.borrow();
+        let newest = {
+            let state = self.state();
+            let track = state.tracks.get(&track)?;
+            Arc::clone(match listing {
+                Listing::LowLatency => &track.low_latency,
+                Listing::Legacy => &track.legacy,
+            })
+        };
+        newest.of(version, || self.playlist(track, listing, None))
+    }
+
+    /// The playlist as it is, or as it was when segment `last` was whole.
+    fn playlist(
+        &self,
+        kind: LiveTrack,
+        listing: Listing,
+        last: Option<u64>,
+    ) -> Option<Result<MediaPlaylist, TagError>> {
+        // What takes long is done when the publisher may go on.
+        let (window, others) = {
+            let state = self.state();
+            let window = &state.tracks.get(&kind)?.window;
+            let window = match last {
+                Some(last) => window.up_to(last),
+                None => window.clone(),
+            };
+            let others = state.tracks.iter().filter(|(other, _)| **other != kind);
+            let report = |(other, track): (&LiveTrack, &TrackState)| {
+                Ok(track
+                    .window
+                    .report(Uri::new(format!("{}.m3u8", other.name()))?))
+            };
+            (window, others.map(report).collect::<Result<Vec<_>, _>>())
+        };
+        let listed = window.playlist(listing).and_then(|mut playlist| {
+            if listing == Listing::LowLatency {
+                playlist.rendition_reports = others?;
+            }
+            Ok(playlist)
+        });
+        Some(listed)
+    }
+
+    /// How far a track is.
+    pub fn reached(&self, track: LiveTrack) -> Option<Reached> {
         let state = self.state();
-        state
-            .tracks
-            .get(&track)
-            .map(|track| track.window.playlist())
+        let window = &state.tracks.get(&track)?.window;
+        Some(Reached {
+            whole: window.whole(),
+            current: window.current(),
+            ended: window.is_ended(),
+        })
+    }
+
+    /// Waits for segment `number` of a track, with all others who do, and gives the
+    /// playlist that ends with it. If it does not come in time, the playlist as it is,
+    /// if that is enough to begin with, or nothing.
+    pub async fn join(
+        &self,
+        track: LiveTrack,
+        listing: Listing,
+        number: u64,
+    ) -> Option<Arc<Snapshot>> {
+        let awaited = (track, listing, number);
+        let gathering = self.joins.gathering(awaited);
+        let index = gathering.index.get_or_init(|| {
+            self.joins.leads();
+            self.first_index(awaited, gathering.deadline)
+        });
+        let index = index.await.clone();
+        self.joins.disband(awaited, &gathering);
+        index
+    }
+
+    async fn first_index(&self, awaited: Awaited, deadline: Instant) -> Option<Arc<Snapshot>> {
+        let (track, listing, number) = awaited;
+        let config = self.joins.config();
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            if config.is_there(Join::Segment(number), self.reached(track)?) {
+                let playlist = self.playlist(track, listing, Some(number))?.ok()?;
+                return Some(Arc::new(Snapshot::new(playlist)));
+            }
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                let enough = config.will_do(self.reached(track)?);
+                let now = enough.then(|| self.snapshot(track, listing))?;
+                return now?.ok();
+            }
+        }
+    }
+
+    /// Whether segment `number` of a track is announced and has not begun.
+    pub fn announces(&self, track: LiveTrack, number: u64) -> bool {
+        let state = self.state();
+        let track = state.tracks.get(&track);
+        track.is_some_and(|track| track.window.announces(number))
     }
 
     /// Init segment `number` of a track.
@@ -270,6 +381,8 @@ impl LiveStream {
             track: track.clone(),
             inits: Vec::new(),
             first_init: 0,
+            low_latency: Arc::default(),
+            legacy: Arc::default(),
             open: None,
             before: None,
         });
@@ -315,6 +428,15 @@ impl LiveStream {
     /// The open segment of a track is whole.
     pub(super) fn closed(&self, kind: LiveTrack, ticks: u64) {
         self.change(kind, |track| track.window.close(ticks));
+    }
+
+    /// The stream breaks off: what comes next is another stretch.
+    pub(super) fn interrupted(&self) {
+        let mut state = self.state();
+        let tracks = state.tracks.values_mut();
+        tracks.for_each(|track| track.window.interrupt());
+        drop(state);
+        self.tell();
     }
 
     /// Somebody publishes, or does no more.

@@ -25,6 +25,7 @@ use crate::jobs::callbacks::{
     CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret as CallbackSecret,
 };
 use crate::jobs::orders::Orders;
+use crate::live::join::{JoinConfig, JoinPolicy};
 use crate::live::rtmp::Secret;
 use crate::publish::Publisher;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
@@ -111,6 +112,37 @@ pub(super) struct ServeArgs {
     )]
     live_linger: u64,
 
+    /// Whose first request for a live stream waits: wait (everybody's, for the segment that is
+    /// current then), low-latency (only that of a stream with nothing to begin with yet), or off
+    #[arg(
+        long,
+        value_name = "WHO",
+        env = "LOOMCAST_JOIN_WAIT",
+        value_parser = join_policy,
+        default_value = "low-latency"
+    )]
+    join_wait: JoinPolicy,
+
+    /// Segments that the first playlist of a live stream has at least
+    #[arg(
+        long,
+        value_name = "N",
+        env = "LOOMCAST_JOIN_MIN_SEGMENTS",
+        value_parser = clap::value_parser!(u8).range(1..=10),
+        default_value = "1"
+    )]
+    join_min_segments: u8,
+
+    /// How long a first request waits at most
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_JOIN_DEADLINE",
+        value_parser = clap::value_parser!(u64).range(1..=300),
+        default_value = "10"
+    )]
+    join_deadline: u64,
+
     /// What callbacks are signed with, 16 bytes or more [default: they are not]
     #[arg(
         long,
@@ -135,6 +167,13 @@ fn admission(name: &str) -> Result<AdmissionKind, String> {
     known
         .map(|(_, kind)| *kind)
         .ok_or_else(|| "expected all or proven".into())
+}
+
+fn join_policy(name: &str) -> Result<JoinPolicy, String> {
+    let known = JoinPolicy::NAMED.iter().find(|(known, _)| *known == name);
+    known
+        .map(|(_, policy)| *policy)
+        .ok_or_else(|| "expected wait, low-latency or off".into())
 }
 
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
@@ -172,6 +211,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             cache.clone(),
             HubConfig {
                 linger: Duration::from_secs(args.live_linger),
+                join: JoinConfig {
+                    policy: args.join_wait,
+                    min_segments: args.join_min_segments.into(),
+                    deadline_ms: args.join_deadline * 1000,
+                },
                 ..HubConfig::default()
             },
         );
@@ -246,7 +290,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
 }
 
 /// Ends at SIGINT or SIGTERM.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = async {
         match signal(SignalKind::terminate()) {

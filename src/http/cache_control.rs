@@ -17,6 +17,15 @@ pub const VOD_PLAYLIST: HeaderValue = HeaderValue::from_static("public, max-age=
 
 /// For `seconds`.
 pub fn seconds(seconds: u32) -> HeaderValue {
+    lifetime("public", seconds)
+}
+
+/// For `seconds`, and for the one who asked alone.
+pub fn private_seconds(seconds: u32) -> HeaderValue {
+    lifetime("private", seconds)
+}
+
+fn lifetime(whose: &str, seconds: u32) -> HeaderValue {
     // Digits and ASCII letters always are a header value.
-    HeaderValue::from_str(&format!("public, max-age={seconds}")).unwrap_or(NO_STORE)
+    HeaderValue::from_str(&format!("{whose}, max-age={seconds}")).unwrap_or(NO_STORE)
 }

@@ -1,6 +1,7 @@
-//! Live streams for players: playlists, init segments, segments and parts.
+//! Live streams for players: init segments, segments and parts, and what there is to
+//! tell of a stream.
 //!
-//! Playlists are asked for by the stream's name; what they list has the stream's
+//! Playlists ([`super::join`]) are asked for by the stream's name; what they list has the stream's
 //! epoch in its address, so that a stream of the same name never has the same
 //! addresses. Nothing of a segment or part is sent before all of it is there
 //! (rfc8216bis, 6.2.6).
@@ -9,23 +10,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
-use crate::broadcast::{AudienceReport, Connection, LiveStream, PushProtocol, StreamStatus};
-use crate::cmaf::{Retimed, Track, codec_string, placed};
-use crate::http::cache_control::{self, IMMUTABLE};
-use crate::http::pieces::Pieces;
-use crate::http::playlists::{CONTENT_TYPE, MAX_BLOCK_TARGETS, answered, internal};
-use crate::http::{ApiError, AppState};
-use crate::live::LiveTrack;
-use crate::playlist::{
-    DeliveryDirectives, MultivariantPlaylist, QuotedString, Rendition, RenditionReport, TagError,
-    Uri, Variant,
+use crate::broadcast::{
+    AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, StreamStatus, now,
 };
+use crate::cmaf::{Retimed, Track, codec_string, placed};
+use crate::http::cache_control::IMMUTABLE;
+use crate::http::join::VIEWER;
+use crate::http::pieces::Pieces;
+use crate::http::playlists::internal;
+use crate::http::{ApiError, AppState, lhls};
+use crate::live::LiveTrack;
+use crate::live::window::LEGACY_SUFFIX;
+use crate::playlist::{MultivariantPlaylist, QuotedString, Rendition, Uri, Variant};
 
 /// How long the first requests of all wait for a stream's first segment.
 pub(super) const JOIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -36,49 +39,13 @@ const BANDWIDTH_GUESS: u64 = 5_000_000;
 /// The audio group of every multivariant playlist.
 const AUDIO_GROUP: &str = "sound";
 
-const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
+pub(super) const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
 
-/// `GET /live/{name}/index.m3u8`, `video.m3u8`, `audio.m3u8`
-pub(super) async fn playlist(
-    State(state): State<Arc<AppState>>,
-    Path((name, file)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, ApiError> {
-    let stream = find(&state, &name)?;
-    if file == "index.m3u8" {
-        return multivariant(&stream).await;
-    }
-    let track = file.strip_suffix(".m3u8").and_then(track_named);
-    let track = track.ok_or_else(|| {
-        ApiError::NotFound(format!(
-            "no playlist {file:?}: expected index.m3u8, video.m3u8 or audio.m3u8"
-        ))
-    })?;
-    media(&stream, track, &query.unwrap_or_default()).await
-}
-
-/// Waits until it is known which tracks there are.
-async fn multivariant(stream: &LiveStream) -> Result<Response, ApiError> {
-    let deadline = Instant::now() + JOIN_DEADLINE;
-    let mut changes = stream.changes();
-    let tracks = loop {
-        changes.mark_unchanged();
-        let tracks = stream.tracks();
-        if !tracks.is_empty() {
-            break tracks;
-        }
-        wait(&mut changes, deadline).await?;
-    };
-    let text = multivariant_text(&tracks)?;
-    let headers = [
-        (header::CONTENT_TYPE, CONTENT_TYPE),
-        // Another publisher of the same name may have other tracks.
-        (header::CACHE_CONTROL, cache_control::seconds(2)),
-    ];
-    Ok((headers, text).into_response())
-}
-
-fn multivariant_text(tracks: &[(LiveTrack, Track)]) -> Result<String, ApiError> {
+/// The multivariant playlist of these tracks; what it lists is asked for by `viewer`.
+pub(super) fn multivariant_text(
+    tracks: &[(LiveTrack, Track)],
+    viewer: Option<Uuid>,
+) -> Result<String, ApiError> {
     let codecs = |kind: LiveTrack| {
         let found = tracks.iter().find(|(known, _)| *known == kind);
         found.map(|(_, track)| codec_string(track)).transpose()
@@ -95,7 +62,10 @@ fn multivariant_text(tracks: &[(LiveTrack, Track)]) -> Result<String, ApiError> 
         Track::Audio(audio) => Some(audio.channels),
         Track::Video(_) => None,
     });
-    let named = |file: &str| Uri::new(file).map_err(internal);
+    let named = |file: &str| {
+        let query = viewer.map(|id| format!("?{VIEWER}={id}"));
+        Uri::new(format!("{file}{}", query.unwrap_or_default())).map_err(internal)
+    };
     let quoted = |text: String| QuotedString::new(text).map_err(internal);
     // Sound beside pictures is a rendition of its own; alone it is all there is.
     let beside = video.is_some() && audio.is_some();
@@ -134,67 +104,6 @@ fn multivariant_text(tracks: &[(LiveTrack, Track)]) -> Result<String, ApiError> 
     Ok(playlist.to_text())
 }
 
-/// A track's playlist, as soon as what is asked for is there; a plain request waits
-/// for the first segment.
-async fn media(stream: &LiveStream, track: LiveTrack, query: &str) -> Result<Response, ApiError> {
-    let directives = DeliveryDirectives::parse(query)
-        .map_err(|error| ApiError::field("query", error.to_string(), ""))?;
-    let blocking = directives.msn.is_some();
-    let begun = Instant::now();
-    let mut changes = stream.changes();
-    loop {
-        changes.mark_unchanged();
-        let playlist = stream.playlist(track).transpose().map_err(internal)?;
-        let mut patience = JOIN_DEADLINE;
-        if let Some(mut playlist) = playlist {
-            playlist.rendition_reports = reports(stream, track).map_err(internal)?;
-            if blocking {
-                let targets = MAX_BLOCK_TARGETS * playlist.target_duration_s;
-                patience = Duration::from_secs(targets.into());
-            }
-            let early = playlist.segments.is_empty() && !playlist.ended;
-            if let Some(answer) = answered(&playlist, directives, early)? {
-                return Ok(answer);
-            }
-        } else if !stream.tracks().is_empty() {
-            return Err(ApiError::NotFound(format!(
-                "{} has no {}",
-                stream.name(),
-                track.name()
-            )));
-        }
-        wait(&mut changes, begun + patience).await?;
-    }
-}
-
-/// Where the other track is.
-fn reports(stream: &LiveStream, track: LiveTrack) -> Result<Vec<RenditionReport>, TagError> {
-    let others = LiveTrack::ALL.into_iter().filter(|other| *other != track);
-    let report = |other: LiveTrack| {
-        let playlist = stream.playlist(other)?;
-        Some(playlist.and_then(|playlist| {
-            let open = playlist.open.as_ref().map_or(0, |open| open.parts.len());
-            let last = playlist.segments.last();
-            // The open segment is the last as soon as it has a part.
-            let (last_msn, parts) = match open {
-                0 => (
-                    playlist.next_msn().saturating_sub(1),
-                    last.map_or(0, |segment| segment.parts.len()),
-                ),
-                open => (playlist.next_msn(), open),
-            };
-            Ok(RenditionReport {
-                uri: Uri::new(format!("{}.m3u8", other.name()))?,
-                last_msn,
-                last_part: u32::try_from(parts)
-                    .ok()
-                    .and_then(|parts| parts.checked_sub(1)),
-            })
-        }))
-    };
-    others.filter_map(report).collect()
-}
-
 /// `GET /live/{name}/{epoch}/{track}.{number}.mp4`
 pub(super) async fn init(
     State(state): State<Arc<AppState>>,
@@ -210,16 +119,20 @@ pub(super) async fn init(
     Ok((fixed(), init).into_response())
 }
 
-/// `GET /live/{name}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`
+/// `GET /live/{name}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`, or
+/// `{number}.lhls.m4s`
 pub(super) async fn segment(
     State(state): State<Arc<AppState>>,
     Path((name, epoch, track, file)): Path<(String, String, String, String)>,
 ) -> Result<Response, ApiError> {
     let stream = find_epoch(&state, &name, &epoch)?;
     let unknown = || ApiError::NotFound(format!("no segment {track}/{file}"));
-    let (kind, (number, part)) = track_named(&track)
-        .zip(parse_segment(&file))
-        .ok_or_else(unknown)?;
+    let kind = track_named(&track).ok_or_else(unknown)?;
+    if let Some(number) = file.strip_suffix(LEGACY_SUFFIX) {
+        let number = number.parse().map_err(|_| unknown())?;
+        return lhls::segment(stream, kind, number).await;
+    }
+    let (number, part) = parse_segment(&file).ok_or_else(unknown)?;
     let deadline = Instant::now() + JOIN_DEADLINE;
     let mut changes = stream.changes();
     let (fragment, place) = loop {
@@ -261,7 +174,10 @@ pub(super) async fn segment(
 /// `GET /v1/live`
 pub(super) async fn list(State(state): State<Arc<AppState>>) -> Json<Value> {
     let streams = state.hub.streams();
-    Json(json!({ "streams": streams.iter().map(|stream| report(stream)).collect::<Vec<_>>() }))
+    Json(json!({
+        "now_unix_ms": now().0,
+        "streams": streams.iter().map(|stream| report(stream)).collect::<Vec<_>>(),
+    }))
 }
 
 /// `GET /v1/live/{name}`
@@ -269,7 +185,9 @@ pub(super) async fn show(
     State(state): State<Arc<AppState>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(Json(report(&*find(&state, &name)?)))
+    let mut report = report(&*find(&state, &name)?);
+    report["now_unix_ms"] = json!(now().0);
+    Ok(Json(report))
 }
 
 /// `DELETE /v1/live/{name}`: ends the stream, sends its publisher away and forgets it.
@@ -310,14 +228,26 @@ fn report(stream: &LiveStream) -> Value {
         "since_unix_ms": told.since.0,
         "bytes_in": told.bytes_in,
         "tracks": told.tracks.iter().map(track).collect::<Vec<_>>(),
+        "joins": joins(&stream.joins().report()),
         "connections": connections.collect::<Vec<_>>(),
         "gop_bytes": stream.feed().bytes(),
         "audience": audience(&stream.audience().report()),
         "urls": {
             "index": format!("/live/{}/index.m3u8", stream.name()),
+            "lhls": format!("/live/{}/lhls/index.m3u8", stream.name()),
             "flv": format!("/live/{}.flv", stream.name()),
             "ws": format!("/live/{}/ws", stream.name()),
         },
+    })
+}
+
+/// Of those who waited for something to begin with.
+fn joins(told: &JoinsReport) -> Value {
+    json!({
+        "waiting": told.waiting,
+        "served": told.served,
+        "timed_out": told.timed_out,
+        "waits": told.waits,
     })
 }
 
@@ -353,7 +283,7 @@ fn find_epoch(state: &AppState, name: &str, epoch: &str) -> Result<Arc<LiveStrea
     }
 }
 
-fn track_named(name: &str) -> Option<LiveTrack> {
+pub(super) fn track_named(name: &str) -> Option<LiveTrack> {
     LiveTrack::ALL
         .into_iter()
         .find(|track| track.name() == name)
@@ -368,7 +298,7 @@ fn parse_segment(file: &str) -> Option<(u64, Option<usize>)> {
     }
 }
 
-async fn wait(
+pub(super) async fn wait(
     changes: &mut tokio::sync::watch::Receiver<u64>,
     deadline: Instant,
 ) -> Result<(), ApiError> {

@@ -25,6 +25,10 @@ const FIRST_SEGMENT_WAIT: Duration = Duration::from_secs(20);
 /// (rfc8216bis, 6.2.5.2).
 pub(super) const MAX_BLOCK_TARGETS: u32 = 3;
 
+/// How long a playlist is kept that announces segments, in seconds: it is the only
+/// way to learn of the next.
+const ANNOUNCING_S: u32 = 1;
+
 pub(super) const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/vnd.apple.mpegurl");
 
@@ -168,7 +172,7 @@ async fn live(
 
 /// What a snapshot answers to `directives`; `None` where a later one is to be waited
 /// for, as with any that comes too `early` for players.
-pub(super) fn answered(
+fn answered(
     playlist: &MediaPlaylist,
     directives: DeliveryDirectives,
     early: bool,
@@ -186,10 +190,19 @@ pub(super) fn answered(
 }
 
 /// Lifetimes as rfc8216bis, Appendix B.1 has them: what a blocking request
-/// names never changes, anything else is old after half a target duration.
-fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
+/// names never changes, anything else is old after half a target duration; what
+/// announces segments, sooner.
+pub(super) const fn lifetime_s(playlist: &MediaPlaylist, blocking: bool) -> u32 {
     let target = playlist.target_duration_s;
-    let lifetime = if blocking { 6 * target } else { target / 2 };
+    match playlist.prefetch.is_empty() {
+        false => ANNOUNCING_S,
+        true if blocking => 6 * target,
+        true => target / 2,
+    }
+}
+
+fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
+    let lifetime = lifetime_s(playlist, blocking);
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, cache_control::seconds(lifetime)),

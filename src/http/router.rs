@@ -16,7 +16,7 @@ use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{
-    chunks, edit_api, files, health, live, openapi, otio, playlists, push, studio, templates,
+    chunks, edit_api, files, health, join, live, openapi, otio, playlists, push, studio, templates,
     videos,
 };
 use crate::jobs::callbacks::Callbacks;
@@ -98,7 +98,8 @@ pub fn router(state: AppState) -> Router {
         // Live streams
         .route("/v1/live", get(live::list))
         .route("/v1/live/{name}", get(live::show).delete(live::delete))
-        .route("/live/{name}/{file}", get(live::playlist))
+        .route("/live/{name}/{file}", get(join::playlist))
+        .route("/live/{name}/lhls/{file}", get(join::legacy_playlist))
         // Templates; the rest of them is among the routes of the Edit API, which has
         // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))
@@ -115,6 +116,7 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(health::ready))
         // Studio
         .route("/", get(studio::page))
+        .route("/live", get(studio::live))
         .route("/studio/{file}", get(studio::file))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state),

@@ -9,6 +9,7 @@ use ffmpeg::util::color;
 use ffmpeg::util::format::Pixel;
 use ffmpeg::{Packet, codec};
 
+use crate::cmaf::VideoConfig;
 use crate::media::{Frame, MediaError, Pixels, PlaneLayout};
 
 /// What a stream says of its colours, in GStreamer's words; nothing if it does not.
@@ -26,17 +27,22 @@ pub struct Decoded {
     pub colours: Colours,
 }
 
-/// A decoder of H.264 in the form of annex B.
+/// A decoder of pictures as [`Elementary`](crate::cmaf::Elementary) gives them.
 pub struct PictureDecoder {
     decoder: codec::decoder::Video,
 }
 
 impl PictureDecoder {
-    /// One that has seen nothing yet.
-    pub fn new() -> Result<Self, MediaError> {
+    /// For pictures that are coded so; has seen nothing yet.
+    pub fn new(config: &VideoConfig) -> Result<Self, MediaError> {
         crate::media::init()?;
-        let codec = codec::decoder::find(codec::Id::H264)
-            .ok_or_else(|| MediaError::Unusable("FFmpeg has no decoder of H.264".into()))?;
+        let (name, id) = match config {
+            VideoConfig::Avc(_) => ("H.264", codec::Id::H264),
+            VideoConfig::Hevc(_) => ("H.265", codec::Id::HEVC),
+            VideoConfig::Av1(_) => ("AV1", codec::Id::AV1),
+        };
+        let codec = codec::decoder::find(id)
+            .ok_or_else(|| MediaError::Unusable(format!("FFmpeg has no decoder of {name}")))?;
         let context = codec::context::Context::new_with_codec(codec);
         let decoder = context.decoder().video().map_err(failed)?;
         Ok(Self { decoder })

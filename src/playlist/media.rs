@@ -135,6 +135,16 @@ pub struct PreloadHint {
     pub map: Option<Uri>,
 }
 
+/// A segment announced to legacy low-latency players before it is finished
+/// (`EXT-X-PREFETCH`, of the community's LHLS): an entry under the same URI later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefetch {
+    /// Where its bytes come as they are made.
+    pub uri: Uri,
+    /// As in [`Segment`] (`EXT-X-PREFETCH-DISCONTINUITY`).
+    pub discontinuity: bool,
+}
+
 /// Where another rendition stands (`EXT-X-RENDITION-REPORT`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenditionReport {
@@ -177,8 +187,8 @@ pub struct MediaPlaylist {
     pub rendition_reports: Vec<RenditionReport>,
     /// Whether nothing will be added.
     pub ended: bool,
-    /// Segments announced to legacy low-latency players (`EXT-X-PREFETCH`).
-    pub prefetch: Vec<Uri>,
+    /// Segments announced to legacy low-latency players.
+    pub prefetch: Vec<Prefetch>,
     /// How many segments before the listed ones this delta update leaves out.
     pub skipped: u64,
 }
@@ -317,8 +327,11 @@ impl MediaPlaylist {
             }
             writeln!(f, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"", hint.part)?;
         }
-        for uri in &self.prefetch {
-            writeln!(f, "#EXT-X-PREFETCH:{uri}")?;
+        for prefetch in &self.prefetch {
+            if prefetch.discontinuity {
+                writeln!(f, "#EXT-X-PREFETCH-DISCONTINUITY")?;
+            }
+            writeln!(f, "#EXT-X-PREFETCH:{}", prefetch.uri)?;
         }
         for report in &self.rendition_reports {
             write!(
@@ -656,7 +669,12 @@ pub(super) mod tests {
         let playlist = MediaPlaylist {
             media_sequence: 3,
             segments: vec![segment("3.m4s", 2000)],
-            prefetch: vec![uri("4.m4s"), uri("5.m4s")],
+            prefetch: [("4.m4s", false), ("5.m4s", true)]
+                .map(|(name, discontinuity)| Prefetch {
+                    uri: uri(name),
+                    discontinuity,
+                })
+                .into(),
             ..MediaPlaylist::new(2)
         };
         insta::assert_snapshot!(playlist.to_text(), @"
@@ -667,6 +685,7 @@ pub(super) mod tests {
         #EXTINF:2.0,
         3.m4s
         #EXT-X-PREFETCH:4.m4s
+        #EXT-X-PREFETCH-DISCONTINUITY
         #EXT-X-PREFETCH:5.m4s
         ");
         read_back(&playlist);

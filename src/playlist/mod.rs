@@ -15,7 +15,7 @@ mod tag;
 
 pub use delivery::{BadDirective, DeliveryDirectives, Reload, Skip, decide};
 pub use media::{
-    Kind, MediaPlaylist, OpenSegment, PartRef, PreloadHint, RenditionReport, Segment,
+    Kind, MediaPlaylist, OpenSegment, PartRef, Prefetch, PreloadHint, RenditionReport, Segment,
     ServerControl, Start, target_duration,
 };
 pub use multivariant::{MultivariantPlaylist, Rendition, Variant};

@@ -40,7 +40,7 @@ pub struct RecordPlan {
 pub async fn record(
     plan: &RecordPlan,
     stop: &CancellationToken,
-    tell: impl Fn(&Recorded) + Send + 'static,
+    tell: impl FnMut(&Recorded) + Send + 'static,
     trouble: impl Fn(&PlugInError, Duration),
 ) -> Result<Over, PlugInError> {
     let (give, taken) = mpsc::channel(MAX_QUEUED);
@@ -103,7 +103,7 @@ fn write(
     mut recording: Recording,
     mut taken: mpsc::Receiver<Piece>,
     enough: Option<Duration>,
-    tell: impl Fn(&Recorded),
+    mut tell: impl FnMut(&Recorded),
 ) -> Result<(), RecordingError> {
     let enough = enough.map_or(i64::MAX, |enough| {
         i64::try_from(enough.as_millis()).unwrap_or(i64::MAX)

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cmaf::VideoTrack;
+use crate::cmaf::{Colours, VideoConfig, VideoTrack};
 
 const PLENTY: Limits = Limits {
     max_bytes: 1 << 30,
@@ -11,7 +11,10 @@ fn tracks(width: u16) -> Vec<(LiveTrack, Track)> {
         timescale: 1_000,
         width,
         height: 16,
-        avcc: Bytes::from_static(b"\x01\x64\x00\x1f\xff\xe1\0\x01\x67\x01\0\x01\x68"),
+        config: VideoConfig::Avc(Bytes::from_static(
+            b"\x01\x64\x00\x1f\xff\xe1\0\x01\x67\x01\0\x01\x68",
+        )),
+        colours: Colours::BT709,
     });
     vec![(LiveTrack::Video, track)]
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::cmaf::{AudioTrack, VideoTrack, decode_time, read_fragment};
+use crate::cmaf::{
+    AudioConfig, AudioTrack, Colours, VideoConfig, VideoTrack, decode_time, read_fragment,
+};
 
 /// Ticks between pictures: 1/25 s.
 const STEP: i64 = 3_600;
@@ -11,12 +13,15 @@ fn tracks(kinds: &[LiveTrack]) -> Vec<(LiveTrack, Track)> {
                 timescale: 90_000,
                 width: 16,
                 height: 16,
-                avcc: Bytes::from_static(b"\x01\x64\x00\x1f\xff\xe1\0\x01\x67\x01\0\x01\x68"),
+                config: VideoConfig::Avc(Bytes::from_static(
+                    b"\x01\x64\x00\x1f\xff\xe1\0\x01\x67\x01\0\x01\x68",
+                )),
+                colours: Colours::BT709,
             }),
             LiveTrack::Audio => Track::Audio(AudioTrack {
                 timescale: 48_000,
                 channels: 2,
-                asc: Bytes::from_static(&[0x11, 0x90]),
+                config: AudioConfig::Aac(Bytes::from_static(&[0x11, 0x90])),
                 bitrate: 128_000,
             }),
         };

@@ -98,6 +98,11 @@ impl Server {
         }
     }
 
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The absolute address of `path`.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cmaf::{AnnexB, Track};
+use crate::cmaf::{Elementary, Track};
 use crate::live::demux::Demuxed;
 use crate::live::flv::{
-    AudioCodec, TagKind, VideoCodec, audio_config_body, audio_frame_body, flv_header,
-    video_config_body, video_frame_body, write_tag,
+    TagKind, VideoCodec, flv_header, video_config_body, video_frame_body, write_tag,
 };
+use crate::live::packet::{config_body, frame_body};
 use crate::live::{LiveFrame, LiveTrack, milliseconds};
 use crate::media::{Colours, Decoded, LiveEncoder, LiveFormat, MediaError, PictureDecoder};
 use crate::plugin::PlugInError;
@@ -64,6 +64,7 @@ pub struct Marker {
     headed: bool,
     pictures: Option<Pictures>,
     sound: Option<Track>,
+    sound_described: bool,
     /// Sound that waits for the pictures before it, with its times.
     waiting: VecDeque<(i64, Bytes)>,
     /// When the last picture that was given is shown.
@@ -74,7 +75,7 @@ pub struct Marker {
 /// One track of pictures.
 struct Pictures {
     track: Track,
-    samples: AnnexB,
+    samples: Elementary,
     decoder: PictureDecoder,
     encoder: Option<Encoder>,
     /// When the key frames are shown that have not come out of the decoder.
@@ -107,6 +108,7 @@ impl Marker {
             headed: false,
             pictures: None,
             sound: None,
+            sound_described: false,
             waiting: VecDeque::new(),
             reached_ms: None,
             out: Vec::new(),
@@ -148,11 +150,8 @@ impl Marker {
         }
         if self.sound != sound {
             self.release(true)?;
-            if let Some(Track::Audio(track)) = &sound {
-                let body = audio_config_body(AudioCodec::Aac, &track.asc);
-                self.tag(TagKind::Audio, self.reached_ms.unwrap_or(0), &body)?;
-            }
             self.sound = sound;
+            self.sound_described = false;
         }
         Ok(())
     }
@@ -162,8 +161,9 @@ impl Marker {
             return Ok(());
         };
         let at = milliseconds(frame.decode_time, track.timescale());
-        let body = audio_frame_body(AudioCodec::Aac, &frame.data);
-        self.waiting.push_back((at, body));
+        if let Some((_, body)) = frame_body(track, frame) {
+            self.waiting.push_back((at, body));
+        }
         self.release(false)
     }
 
@@ -183,9 +183,7 @@ impl Marker {
             if !due {
                 break;
             }
-            if let Some((at, body)) = self.waiting.pop_front() {
-                self.tag(TagKind::Audio, at, &body)?;
-            }
+            self.release_first()?;
         }
         Ok(())
     }
@@ -260,11 +258,21 @@ impl Marker {
 
     fn release_before(&mut self, before: i64) -> Result<(), PlugInError> {
         while self.waiting.front().is_some_and(|(at, _)| *at < before) {
-            if let Some((at, body)) = self.waiting.pop_front() {
-                self.tag(TagKind::Audio, at, &body)?;
-            }
+            self.release_first()?;
         }
         Ok(())
+    }
+
+    fn release_first(&mut self) -> Result<(), PlugInError> {
+        let Some((at, body)) = self.waiting.pop_front() else {
+            return Ok(());
+        };
+        if !std::mem::replace(&mut self.sound_described, true)
+            && let Some((kind, body)) = self.sound.as_ref().map(config_body)
+        {
+            self.tag(kind, at, &body)?;
+        }
+        self.tag(TagKind::Audio, at, &body)
     }
 
     /// What the decoder still has comes out.
@@ -291,12 +299,12 @@ impl Pictures {
                 "a track of pictures without any".into(),
             ));
         };
-        let samples =
-            AnnexB::new(video).map_err(|error| PlugInError::Pictures(error.to_string()))?;
+        let samples = Elementary::new(&video.config)
+            .map_err(|error| PlugInError::Pictures(error.to_string()))?;
         Ok(Self {
             samples,
+            decoder: PictureDecoder::new(&video.config)?,
             track,
-            decoder: PictureDecoder::new()?,
             encoder: None,
             keys: VecDeque::new(),
             inside: 0,

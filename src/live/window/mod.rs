@@ -5,14 +5,21 @@
 //! back until it has a part. What leaves the window is left to the cache, which
 //! keeps it for whoever still has it on a list.
 
+mod legacy;
+#[cfg(test)]
+mod tests;
+
+pub use legacy::LEGACY_SUFFIX;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use crate::chunk::{ChunkKey, PartMeta};
 use crate::digest::Digest;
 use crate::playlist::{
-    Duration, MediaPlaylist, OpenSegment, PartRef, PreloadHint, Segment, ServerControl, TagError,
-    UnixMillis, Uri,
+    Duration, MediaPlaylist, OpenSegment, PartRef, PreloadHint, RenditionReport, Segment,
+    ServerControl, TagError, UnixMillis, Uri,
 };
 
 /// The number of a stream's first segment. Not 0: hls.js (1.7) takes a part of
@@ -22,6 +29,19 @@ pub const FIRST_SEQUENCE: u64 = 1;
 /// Segments that a playlist has at least, however short the window is: none may
 /// leave a playlist of less than three target durations (rfc8216bis, 6.2.2).
 const LEAST_TARGETS: u64 = 3;
+
+/// Target durations from the end within which parts are told of: one more than
+/// playlists list (rfc8216bis, 6.2.2), as the open segment counts too.
+const PARTS_TARGETS: u64 = 4;
+
+/// For whom a track is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Listing {
+    /// Players of low-latency HLS, and of plain HLS: parts, blocking reload.
+    LowLatency,
+    /// Players of the community's earlier LHLS: segments announced and growing.
+    Legacy,
+}
 
 /// What never changes in the life of a track.
 #[derive(Clone, Debug)]
@@ -83,10 +103,15 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub struct Window {
     config: WindowConfig,
-    whole: VecDeque<Entry>,
+    /// Shared with copies of this window, which are as cheap as that.
+    whole: VecDeque<Arc<Entry>>,
+    /// How long they are together.
+    whole_ms: u64,
     open: Option<Entry>,
     next: u64,
     discontinuities_gone: u64,
+    /// Whether the track broke off, and what comes next is another stretch.
+    interrupted: bool,
     ended: bool,
 }
 
@@ -96,9 +121,11 @@ impl Window {
         Self {
             config,
             whole: VecDeque::new(),
+            whole_ms: 0,
             open: None,
             next: FIRST_SEQUENCE,
             discontinuities_gone: 0,
+            interrupted: false,
             ended: false,
         }
     }
@@ -108,6 +135,7 @@ impl Window {
         self.close(0);
         let number = self.next;
         self.next += 1;
+        self.interrupted = false;
         self.ended = false;
         self.open = Some(Entry {
             number,
@@ -130,10 +158,20 @@ impl Window {
     pub fn close(&mut self, ticks: u64) {
         match self.open.take() {
             Some(entry) if entry.parts.is_empty() => self.next = entry.number,
-            Some(entry) => self.whole.push_back(Entry { ticks, ..entry }),
+            Some(entry) => {
+                let entry = Entry { ticks, ..entry };
+                self.whole_ms += entry.milliseconds();
+                self.whole.push_back(Arc::new(entry));
+            }
             None => {}
         }
         self.slide();
+    }
+
+    /// The track breaks off: if it goes on, that is another stretch of it.
+    pub fn interrupt(&mut self) {
+        self.close(0);
+        self.interrupted = !self.whole.is_empty();
     }
 
     /// Nothing will be added.
@@ -159,8 +197,12 @@ impl Window {
 
     /// Where segment `number` is, if it is listed or open.
     pub fn place(&self, number: u64) -> Option<Place> {
-        let all = self.whole.iter().chain(&self.open);
-        let entry = all.rev().find(|entry| entry.number == number)?;
+        let open = self.open.as_ref().filter(|open| open.number == number);
+        let entry = open.or_else(|| {
+            // Numbers have no holes.
+            let index = number.checked_sub(self.whole.front()?.number)?;
+            Some(self.whole.get(usize::try_from(index).ok()?)?.as_ref())
+        })?;
         Some(Place {
             key: self.key(number),
             decode_time: entry.begins.decode_time,
@@ -178,11 +220,10 @@ impl Window {
     fn slide(&mut self) {
         let least = LEAST_TARGETS * u64::from(self.config.target_duration_s) * 1000;
         let wanted = self.config.window_ms.max(least);
-        let mut there: u64 = self.whole.iter().map(Entry::milliseconds).sum();
         while let Some(oldest) = self.whole.front()
-            && there - oldest.milliseconds() >= wanted
+            && self.whole_ms - oldest.milliseconds() >= wanted
         {
-            there -= oldest.milliseconds();
+            self.whole_ms -= oldest.milliseconds();
             // It counts when it leaves, and so does what it began with.
             if let Some(gone) = self.whole.pop_front()
                 && gone.begins.discontinuity
@@ -192,8 +233,52 @@ impl Window {
         }
     }
 
+    /// The track as it was when segment `last` was whole and the next had not begun;
+    /// as it is, if that is not so yet.
+    pub fn up_to(&self, last: u64) -> Self {
+        let mut then = self.clone();
+        if self.ended || last >= self.current() {
+            return then;
+        }
+        then.next = last + 1;
+        if let Some(open) = then.open.take() {
+            then.interrupted = open.begins.discontinuity;
+        }
+        while let Some(newest) = then.whole.pop_back() {
+            if newest.number <= last {
+                then.whole.push_back(newest);
+                break;
+            }
+            then.whole_ms -= newest.milliseconds();
+            then.interrupted = newest.begins.discontinuity;
+        }
+        then
+    }
+
+    /// Where this track is, for the playlist of another: its own is called `uri`.
+    pub fn report(&self, uri: Uri) -> RenditionReport {
+        // The open segment is the last as soon as it has a part.
+        let open = self.open.as_ref().filter(|open| !open.parts.is_empty());
+        let last = open.or_else(|| self.whole.back().map(AsRef::as_ref));
+        let parts = last.map_or(0, |last| last.parts.len());
+        RenditionReport {
+            uri,
+            last_msn: last.map_or(self.next.saturating_sub(1), |last| last.number),
+            last_part: u32::try_from(parts)
+                .ok()
+                .and_then(|parts| parts.checked_sub(1)),
+        }
+    }
+
     /// The playlist as it is now.
-    pub fn playlist(&self) -> Result<MediaPlaylist, TagError> {
+    pub fn playlist(&self, listing: Listing) -> Result<MediaPlaylist, TagError> {
+        match listing {
+            Listing::LowLatency => self.low_latency_playlist(),
+            Listing::Legacy => self.legacy_playlist(),
+        }
+    }
+
+    fn low_latency_playlist(&self) -> Result<MediaPlaylist, TagError> {
         let part_target = Duration::from_millis(self.config.part_ms.into());
         let mut playlist = MediaPlaylist::new(self.config.target_duration_s);
         playlist.part_target = Some(part_target);
@@ -201,14 +286,18 @@ impl Window {
             self.config.target_duration_s,
             Some(part_target),
         ));
-        let first = self.whole.front().or(self.open.as_ref());
+        let first = self.first();
         playlist.media_sequence = first.map_or(self.next, |entry| entry.number);
         playlist.discontinuity_sequence = self.discontinuities_gone;
         playlist.map = first.map(|entry| entry.begins.map.clone());
-        for entry in &self.whole {
+        let with_parts = self.first_with_parts();
+        playlist.segments.reserve(self.whole.len());
+        for (index, entry) in self.whole.iter().enumerate() {
             let uri = Uri::new(format!("{}/{}.m4s", self.config.prefix, entry.number))?;
             let mut segment = Segment::new(uri, entry.duration(entry.ticks));
-            segment.parts = self.parts(entry)?;
+            if index >= with_parts {
+                segment.parts = self.parts(entry)?;
+            }
             segment.discontinuity = entry.begins.discontinuity;
             segment.program_date_time = Some(entry.begins.taken);
             segment.map = Some(entry.begins.map.clone());
@@ -217,9 +306,12 @@ impl Window {
         playlist.ended = self.ended;
         if !self.ended {
             let parts = self.open.as_ref().map_or(0, |open| open.parts.len());
+            let before = self.whole.back().map(|before| &before.begins.map);
+            let open = self.open.as_ref().filter(|_| parts == 0);
+            let map = open.map(|open| &open.begins.map);
             playlist.preload_hint = Some(PreloadHint {
                 part: self.part_uri(self.current(), parts)?,
-                map: None,
+                map: map.filter(|_| before.is_some() && map != before).cloned(),
             });
             if let Some(open) = &self.open {
                 playlist.open = Some(OpenSegment {
@@ -231,6 +323,25 @@ impl Window {
             }
         }
         Ok(playlist)
+    }
+
+    /// The oldest segment that is listed, or would be.
+    fn first(&self) -> Option<&Entry> {
+        let whole = self.whole.front().map(AsRef::as_ref);
+        whole.or(self.open.as_ref())
+    }
+
+    /// The index of the first segment whose parts are told of.
+    fn first_with_parts(&self) -> usize {
+        let reach = PARTS_TARGETS * u64::from(self.config.target_duration_s) * 1000;
+        let mut after = 0;
+        let newest = self.whole.iter().rev();
+        let near = newest.take_while(|entry| {
+            let near = after <= reach;
+            after += entry.milliseconds();
+            near
+        });
+        self.whole.len() - near.count()
     }
 
     fn parts(&self, entry: &Entry) -> Result<Vec<PartRef>, TagError> {
@@ -247,141 +358,5 @@ impl Window {
 
     fn part_uri(&self, number: u64, part: usize) -> Result<Uri, TagError> {
         Uri::new(format!("{}/{number}.{part}.m4s", self.config.prefix))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn window(window_ms: u64) -> Window {
-        Window::new(WindowConfig {
-            prefix: "/live/show/e1/video".into(),
-            target_duration_s: 2,
-            part_ms: 500,
-            window_ms,
-        })
-    }
-
-    fn map() -> Uri {
-        Uri::new("/live/show/e1/video.1.mp4").expect("clean")
-    }
-
-    fn opening(decode_time: u64, discontinuity: bool) -> Opening {
-        Opening {
-            clock: NonZeroU32::new(1000).expect("not zero"),
-            decode_time,
-            map: map(),
-            taken: UnixMillis(0),
-            discontinuity,
-        }
-    }
-
-    fn part() -> PartMeta {
-        PartMeta {
-            bytes: 9,
-            ticks: 500,
-            independent: false,
-        }
-    }
-
-    /// Segments of two seconds.
-    fn add(window: &mut Window, count: u64, discontinuity: bool) {
-        for index in 0..count {
-            let first = discontinuity && index == 0;
-            let number = window.open(opening(0, first));
-            assert_eq!(window.current(), number);
-            (0..4).for_each(|_| window.part(part()));
-            window.close(2000);
-        }
-    }
-
-    fn sequence(window: &Window) -> (u64, usize, u64) {
-        let playlist = window.playlist().expect("clean");
-        let (first, gone) = (playlist.media_sequence, playlist.discontinuity_sequence);
-        (first, playlist.segments.len(), gone)
-    }
-
-    #[test]
-    fn the_window_slides_and_numbers_only_rise() {
-        let mut window = window(10_000);
-        assert_eq!(sequence(&window), (1, 0, 0));
-        add(&mut window, 5, false);
-        assert_eq!(sequence(&window), (1, 5, 0));
-        add(&mut window, 5, false);
-        assert_eq!(sequence(&window), (6, 5, 0));
-        assert_eq!(window.place(5), None);
-        assert!(window.place(6).is_some());
-    }
-
-    #[test]
-    fn a_playlist_keeps_three_target_durations_however_short_the_window() {
-        let mut window = window(0);
-        add(&mut window, 9, false);
-        assert_eq!(sequence(&window), (7, 3, 0));
-    }
-
-    #[test]
-    fn a_discontinuity_is_counted_when_it_leaves() {
-        let mut window = window(0);
-        add(&mut window, 2, false);
-        add(&mut window, 3, true);
-        assert_eq!(sequence(&window), (3, 3, 0));
-        add(&mut window, 1, false);
-        assert_eq!(sequence(&window), (4, 3, 1));
-    }
-
-    #[test]
-    fn the_open_segment_shows_its_parts_and_hints_at_the_next() {
-        let mut window = window(10_000);
-        add(&mut window, 1, false);
-        let hint = |window: &Window| {
-            let playlist = window.playlist().expect("clean");
-            playlist.preload_hint.expect("a hint").part.to_string()
-        };
-        assert_eq!(hint(&window), "/live/show/e1/video/2.0.m4s");
-        window.open(opening(2000, false));
-        assert_eq!(hint(&window), "/live/show/e1/video/2.0.m4s");
-        window.part(part());
-        assert_eq!(hint(&window), "/live/show/e1/video/2.1.m4s");
-        let text = window.playlist().expect("clean").to_text();
-        assert!(
-            text.contains("URI=\"/live/show/e1/video/2.0.m4s\""),
-            "{text}"
-        );
-        assert_eq!(window.place(2).expect("open").decode_time, 2000);
-    }
-
-    #[test]
-    fn a_track_may_change_its_clock() {
-        let mut window = window(10_000);
-        add(&mut window, 2, false);
-        window.open(Opening {
-            clock: NonZeroU32::new(500).expect("not zero"),
-            ..opening(2000, true)
-        });
-        (0..4).for_each(|_| window.part(part()));
-        window.close(2000);
-        let playlist = window.playlist().expect("clean");
-        let durations = playlist
-            .segments
-            .iter()
-            .map(|segment| segment.duration.to_string());
-        assert_eq!(durations.collect::<Vec<_>>(), ["2.0", "2.0", "4.0"]);
-    }
-
-    #[test]
-    fn a_segment_without_parts_leaves_its_number_to_the_next() {
-        let mut window = window(10_000);
-        window.open(opening(0, false));
-        assert_eq!(window.open(opening(500, true)), 1);
-        window.part(part());
-        window.end();
-        let playlist = window.playlist().expect("clean");
-        assert!(playlist.ended && playlist.preload_hint.is_none());
-        assert_eq!(playlist.segments.len(), 1);
-        // It goes on where it was, should the publisher come back.
-        assert_eq!(window.open(opening(900, true)), 2);
-        assert!(!window.is_ended());
     }
 }
