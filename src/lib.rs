@@ -14,7 +14,9 @@
 //! - [`media`], [`raster`] → [`render`]: files to pixels and samples, and those
 //!   to chunks. Only with the feature `media`.
 //! - [`live`]: frames of live streams to segments. Pure.
+//! - [`recording`]: live streams to files.
 //! - [`broadcast`]: live streams on the air, in the cache.
+//! - [`plugin`]: what works on live streams from outside of their server.
 //! - [`delivery`]: the one way to a chunk, cache else render.
 
 pub mod digest;
@@ -34,6 +36,7 @@ pub mod cache;
 pub mod catalogue;
 pub mod fetch;
 pub mod live;
+pub mod recording;
 pub mod store;
 
 #[cfg(feature = "media")]
@@ -48,6 +51,7 @@ pub mod broadcast;
 pub mod delivery;
 #[cfg(feature = "media")]
 pub mod jobs;
+pub mod plugin;
 #[cfg(feature = "media")]
 pub mod publish;
 

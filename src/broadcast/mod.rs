@@ -25,7 +25,7 @@ mod stream;
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
-pub use hub::{Hub, HubConfig, Origin, PublishError, check_name};
+pub use hub::{Hub, HubConfig, MAX_NAME_BYTES, Origin, PublishError, check_name};
 pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher, now};
 pub use snapshot::{Snapshot, Text};

@@ -9,6 +9,7 @@ mod inputs;
 mod otio;
 mod output;
 mod plan;
+mod plugin;
 mod progress;
 mod pulling;
 mod render;
@@ -40,6 +41,8 @@ enum Command {
     Otio(otio::OtioArgs),
     /// Serve the API, the videos and the studio
     Serve(serve::ServeArgs),
+    /// Work on the live streams of a server: watermark, record
+    Plugin(plugin::PluginArgs),
     /// Look after the store: stats, verify, gc, export, import
     Cache(cache::CacheArgs),
     /// Tell what this machine lacks
@@ -67,6 +70,7 @@ pub fn run(args: Args) -> ExitCode {
         Command::Batch(args) => batch::run(&args),
         Command::Otio(args) => otio::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Plugin(args) => plugin::run(&args),
         Command::Cache(args) => cache::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };

@@ -313,7 +313,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
 }
 
 /// Ends at SIGINT or SIGTERM.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = async {
         match signal(SignalKind::terminate()) {

@@ -11,6 +11,7 @@
 
 mod beginning;
 mod codec;
+mod elementary;
 mod entry;
 mod fragment;
 mod init;
@@ -23,6 +24,7 @@ mod track;
 use thiserror::Error;
 
 pub use codec::{AudioConfig, Colours, VideoConfig, codec_string};
+pub use elementary::Elementary;
 pub use fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET, Sample, fragment, fragment_of_track};
 pub use init::{init_of_tracks, init_segment};
 pub use progressive::{Extent, MAX_MOVIE_SAMPLES, Progressive, ProgressiveTrack, progressive};

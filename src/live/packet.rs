@@ -197,7 +197,8 @@ impl Packet {
     }
 }
 
-fn config_body(track: &Track) -> (TagKind, Bytes) {
+/// The kind and body of the tag that sets up the decoder of `track`.
+pub(crate) fn config_body(track: &Track) -> (TagKind, Bytes) {
     match track {
         Track::Video(video) => {
             let body = video_config_body(video_codec(&video.config), video.config.record());
@@ -210,7 +211,9 @@ fn config_body(track: &Track) -> (TagKind, Bytes) {
     }
 }
 
-fn frame_body(track: &Track, frame: &LiveFrame) -> Option<(TagKind, Bytes)> {
+/// The kind and body of the tag of one frame of `track`. `None` if it cannot be said in
+/// FLV.
+pub(crate) fn frame_body(track: &Track, frame: &LiveFrame) -> Option<(TagKind, Bytes)> {
     Some(match track {
         Track::Video(video) => {
             let offset = milliseconds(frame.composition_offset.into(), video.timescale);

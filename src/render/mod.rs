@@ -15,6 +15,7 @@ mod decoders;
 mod frames;
 mod key;
 mod layer;
+mod mark;
 mod mask;
 mod parts;
 mod picture;
@@ -28,6 +29,7 @@ mod tone;
 mod video;
 mod warp;
 
+pub use mark::{Mark, MarkPosition};
 pub use pool::{Job, MAX_WAITING, PartSink, RenderPool};
 pub use queue::{Lane, Priority, QueueFull, Urgency};
 pub use still::StillFormat;

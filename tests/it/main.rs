@@ -38,6 +38,7 @@ mod origin;
 mod otio;
 mod output;
 mod players;
+mod plugins;
 mod properties;
 mod pulls;
 mod push;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 28] = [
+const LAYERS: [(&str, u8); 30] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -24,10 +24,12 @@ const LAYERS: [(&str, u8); 28] = [
     ("store", 2),
     ("fetch", 2),
     ("live", 2),
+    ("recording", 2),
     ("media", 2),
     ("raster", 2),
     ("render", 2),
     ("broadcast", 3),
+    ("plugin", 3),
     ("delivery", 3),
     ("publish", 3),
     ("jobs", 3),
@@ -39,13 +41,14 @@ const LAYERS: [(&str, u8); 28] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 14] = [
+const BESIDE: [(&str, &[&str]); 15] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
     ("chunk", &["timeline", "template", "profile"]),
     ("interchange", &["template", "timeline"]),
     ("cache", &["store"]),
+    ("recording", &["live"]),
     ("render", &["raster", "media"]),
     ("publish", &["delivery"]),
     ("jobs", &["delivery", "publish"]),

@@ -23,7 +23,7 @@ use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
 use crate::broadcast::intake::{Intake, IntakeError};
 use crate::broadcast::listen::listen;
 use crate::broadcast::rtmp::Gate;
-use crate::broadcast::stream::LiveStream;
+use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::live::dictionary::{Answer, MAX_LINE_BYTES, Request, RequestError, Role, StreamType};
 use crate::live::rtmp::Secret;
 
@@ -234,6 +234,10 @@ async fn taking(
         tokio::select! {
             sent = send(&mut to, reader, viewer) => sent?,
             given = &mut given => return given,
+        }
+        // A server that only goes does not say so.
+        if stream.status() == StreamStatus::Ended {
+            take::say_over(&mut to).await?;
         }
         to.shutdown().await?;
         if plug_in {

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use crate::broadcast::audience::Viewer;
 use crate::broadcast::dictionary::ConnectionError;
 use crate::broadcast::feed::{Ended, Pushed, Reader};
+use crate::live::flv::{TagKind, VIDEO_END_BODY, write_tag};
 
 /// How long whoever takes a stream may take nothing.
 const TAKING: Duration = Duration::from_secs(10);
@@ -83,6 +84,16 @@ fn over(ended: Ended, viewer: &Viewer) -> Result<(), ConnectionError> {
             Err(ConnectionError::TooSlow)
         }
     }
+}
+
+/// Says that nothing more comes of the stream.
+pub(super) async fn say_over(to: &mut (impl AsyncWrite + Unpin)) -> Result<(), ConnectionError> {
+    // Far below the longest.
+    if let Ok(tag) = write_tag(TagKind::Video, 0, &VIDEO_END_BODY) {
+        let written = timeout(TAKING, to.write_all(&tag)).await;
+        written.map_err(|_| ConnectionError::Deaf(TAKING))??;
+    }
+    Ok(())
 }
 
 /// Waits until the other side closes; what it says is not listened to.

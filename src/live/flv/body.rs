@@ -24,6 +24,9 @@ const CONFIG: u8 = 0;
 /// A frame, in either way.
 const FRAME: u8 = 1;
 
+/// No more pictures, in either way.
+const END: u8 = 2;
+
 /// A frame of HEVC that is shown when it is decoded: written without the offset.
 const FRAME_WITHOUT_OFFSET: u8 = 3;
 
@@ -43,6 +46,9 @@ pub fn video_config_body(codec: VideoCodec, record: &[u8]) -> Bytes {
     out.put_slice(record);
     out.freeze()
 }
+
+/// The body of the tag that says that no more pictures come (annex E.4.3.1).
+pub const VIDEO_END_BODY: [u8; 5] = [KEY << 4 | 7, END, 0, 0, 0];
 
 /// The body of the tag of a coded picture that is shown `composition_ms` after it is
 /// decoded; only the low 24 bits of that are written.

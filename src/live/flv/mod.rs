@@ -15,7 +15,9 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use audio::{AudioCodec, AudioTag, audio_tag};
-pub use body::{audio_config_body, audio_frame_body, video_config_body, video_frame_body};
+pub use body::{
+    VIDEO_END_BODY, audio_config_body, audio_frame_body, video_config_body, video_frame_body,
+};
 pub use read::{MAX_READ_BODY_BYTES, Tag, TagReader};
 pub use video::{VideoCodec, VideoTag, video_tag};
 pub use write::{FILE_HEADER_LEN, MAX_BODY_BYTES, TAG_OVERHEAD, flv_header, write_tag};
