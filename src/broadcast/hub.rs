@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::broadcast::connections::{Door, Entry};
+use crate::broadcast::hooks::{Event, Hooks};
 use crate::broadcast::publisher::{Publisher, now};
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
@@ -150,6 +151,7 @@ pub enum PublishError {
 #[derive(Clone)]
 pub struct Hub {
     config: HubConfig,
+    hooks: Hooks,
     cache: FragmentCache,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
@@ -167,9 +169,20 @@ impl Hub {
     pub fn new(cache: FragmentCache, config: HubConfig) -> Self {
         Self {
             config,
+            hooks: Hooks::default(),
             cache,
             known: Arc::default(),
         }
+    }
+
+    /// The same, which tells `hooks` of those who go and who watch.
+    pub fn with_hooks(self, hooks: Hooks) -> Self {
+        Self { hooks, ..self }
+    }
+
+    /// Whom to tell of what happens.
+    pub const fn hooks(&self) -> &Hooks {
+        &self.hooks
     }
 
     /// Takes the publisher's seat of stream `name`. One that was left, or has ended
@@ -213,6 +226,8 @@ impl Hub {
             hub: self.clone(),
             stream: Arc::clone(&stream),
             number: entry.publishers,
+            door: origin.door,
+            peer: origin.peer,
             entry: stream
                 .connections()
                 .enter(origin.role, origin.door, origin.peer),
@@ -302,6 +317,8 @@ pub(super) struct Seat {
     hub: Hub,
     stream: Arc<LiveStream>,
     number: u64,
+    door: Door,
+    peer: Option<SocketAddr>,
     entry: Entry,
 }
 
@@ -315,6 +332,8 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.stream.set_status(StreamStatus::Away);
+        let gone = Event::unpublish(self.stream.name(), self.door, self.peer);
+        self.hub.hooks.tell(gone);
         let left = self.hub.clone().left(Arc::clone(&self.stream), self.number);
         // Without a runtime the process ends, and the stream with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -12,6 +12,8 @@ mod audience;
 mod connections;
 pub mod dictionary;
 mod feed;
+pub mod gate;
+pub mod hooks;
 mod hub;
 mod intake;
 mod joins;

@@ -6,6 +6,7 @@ mod deliverable;
 mod doctor;
 mod explain;
 mod inputs;
+mod live;
 mod otio;
 mod output;
 mod plan;

@@ -5,30 +5,20 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
-use crate::broadcast::pulls::{PullConfig, Pulls};
-use crate::broadcast::rtmp::{self, Gate};
-use crate::broadcast::{Hub, HubConfig, dictionary};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
-use crate::cli::pulling::opener;
+use crate::cli::live::{Live, LiveArgs};
 use crate::fetch::{Client, Patience};
 use crate::http::{ApiKeys, AppState, Shelf, file_of, serve};
-use crate::jobs::callbacks::{
-    CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret as CallbackSecret,
-};
+use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
-use crate::live::join::{JoinConfig, JoinPolicy};
-use crate::live::rtmp::Secret;
 use crate::publish::Publisher;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
@@ -77,83 +67,8 @@ pub(super) struct ServeArgs {
     )]
     api_keys: Vec<String>,
 
-    /// Let encoders publish live streams by RTMP here, as rtmp://HOST/live/NAME
-    /// [default: none can]
-    #[arg(long, value_name = "ADDR", env = "LOOMCAST_RTMP")]
-    rtmp: Option<SocketAddr>,
-
-    /// The key that encoders must give, as NAME?key=KEY [default: none is needed]
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "LOOMCAST_PUBLISH_KEY",
-        hide_env_values = true
-    )]
-    publish_key: Option<String>,
-
-    /// Let pushing, plug-in and subscription ends of live streams in here, by TCP [default: none]
-    #[arg(long, value_name = "ADDR", env = "LOOMCAST_DICTIONARY")]
-    dictionary: Option<SocketAddr>,
-
-    /// The key that plug-in ends must give [default: none is let in]
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "LOOMCAST_PLUGIN_KEY",
-        hide_env_values = true
-    )]
-    plugin_key: Option<String>,
-
-    /// How long a stream is still pulled from its source when nobody watches it any more
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        env = "LOOMCAST_PULL_LINGER",
-        value_parser = clap::value_parser!(u64).range(1..=86_400),
-        default_value = "30"
-    )]
-    pull_linger: u64,
-
-    /// How long a live stream waits for its encoder to come back before it ends
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        env = "LOOMCAST_LIVE_LINGER",
-        value_parser = clap::value_parser!(u64).range(..=86_400),
-        default_value = "10"
-    )]
-    live_linger: u64,
-
-    /// Whose first request for a live stream waits: wait (everybody's, for the segment that is
-    /// current then), low-latency (only that of a stream with nothing to begin with yet), or off
-    #[arg(
-        long,
-        value_name = "WHO",
-        env = "LOOMCAST_JOIN_WAIT",
-        value_parser = join_policy,
-        default_value = "low-latency"
-    )]
-    join_wait: JoinPolicy,
-
-    /// Segments that the first playlist of a live stream has at least
-    #[arg(
-        long,
-        value_name = "N",
-        env = "LOOMCAST_JOIN_MIN_SEGMENTS",
-        value_parser = clap::value_parser!(u8).range(1..=10),
-        default_value = "1"
-    )]
-    join_min_segments: u8,
-
-    /// How long a first request waits at most
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        env = "LOOMCAST_JOIN_DEADLINE",
-        value_parser = clap::value_parser!(u64).range(1..=300),
-        default_value = "10"
-    )]
-    join_deadline: u64,
+    #[command(flatten)]
+    live: LiveArgs,
 
     /// What callbacks are signed with, 16 bytes or more [default: they are not]
     #[arg(
@@ -181,13 +96,6 @@ fn admission(name: &str) -> Result<AdmissionKind, String> {
         .ok_or_else(|| "expected all or proven".into())
 }
 
-fn join_policy(name: &str) -> Result<JoinPolicy, String> {
-    let known = JoinPolicy::NAMED.iter().find(|(known, _)| *known == name);
-    known
-        .map(|(_, policy)| *policy)
-        .ok_or_else(|| "expected wait, low-latency or off".into())
-}
-
 pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let engine = Engine::open(&EngineConfig {
         admission: args.admission,
@@ -198,12 +106,13 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         .map_err(|error| BadInput(error.to_string()))?;
     let keys = ApiKeys::new(args.api_keys.iter().map(String::as_str));
     let keys = keys.map_err(|error| BadInput(error.to_string()))?;
-    let secret = args.callback_secret.as_deref().map(CallbackSecret::new);
+    let secret = args.callback_secret.as_deref().map(Secret::new);
     let secret = secret.transpose().map_err(|bytes| {
         BadInput(format!(
             "--callback-secret: {bytes} bytes are not allowed: expected at least {MIN_SECRET_BYTES}"
         ))
     })?;
+    args.live.check()?;
     let allowed = args.folders.config(None).fetching.allowed;
     let callback_folder = args.folders.data_dir.join("callbacks");
     let catalogue = Arc::new(Catalogue::open(&args.folders.data_dir.join("templates"))?);
@@ -219,54 +128,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let cache = engine.delivery.cache().clone();
         let scrubber = Scrubber::start(cache.store().clone(), ScrubPlan::default())
             .context("starting the scrub")?;
-        let hub = Hub::new(
-            cache.clone(),
-            HubConfig {
-                linger: Duration::from_secs(args.live_linger),
-                join: JoinConfig {
-                    policy: args.join_wait,
-                    min_segments: args.join_min_segments.into(),
-                    deadline_ms: args.join_deadline * 1000,
-                },
-                ..HubConfig::default()
-            },
-        );
-        let (encoders, no_more) = (TaskTracker::new(), CancellationToken::new());
-        if let Some(address) = args.rtmp {
-            let door = TcpListener::bind(address)
-                .await
-                .with_context(|| format!("listening on {address} for encoders"))?;
-            println!(
-                "loomcast: encoders publish to rtmp://{}/live/NAME",
-                door.local_addr()?
-            );
-            let key = args.publish_key.clone();
-            let gate = key.map_or(Gate::Open, Gate::with_key);
-            encoders.spawn(rtmp::serve(door, hub.clone(), gate, no_more.clone()));
-        }
-        if let Some(address) = args.dictionary {
-            let door = TcpListener::bind(address)
-                .await
-                .with_context(|| format!("listening on {address} for the cache dictionary"))?;
-            println!(
-                "loomcast: the cache dictionary is at tcp://{}",
-                door.local_addr()?
-            );
-            let key = args.publish_key.clone();
-            let keys = dictionary::Keys {
-                pushing: key.map_or(Gate::Open, Gate::with_key),
-                plug_in: args.plugin_key.clone().map(Secret::new),
-            };
-            encoders.spawn(dictionary::serve(door, hub.clone(), keys, no_more.clone()));
-        }
-        let sources = args.folders.data_dir.join("sources.json");
-        let open = opener(allowed.clone().into());
-        let linger = Duration::from_secs(args.pull_linger);
-        let config = PullConfig {
-            linger,
-            ..PullConfig::default()
-        };
-        let pulls = Pulls::open(&sources, hub.clone(), open, config)?;
+        let live = Live::open(&args.live, &args.folders.data_dir, &cache, allowed.clone()).await?;
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
         let publisher = Publisher::new(engine.delivery);
@@ -287,11 +149,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             catalogue,
             keys,
             orders,
-            hub: hub.clone(),
-            pulls: pulls.clone(),
+            hub: live.hub.clone(),
+            pulls: live.pulls.clone(),
             callbacks,
         };
-        let stopping = pulls.clone();
+        let hub = live.hub.clone();
         let stopped = async move {
             stop_signal().await;
             hub.stop_pushing();
@@ -300,10 +162,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         };
         serve(listener, state, stopped).await?;
         // Players had their answers; a stream would go on for ever.
-        no_more.cancel();
-        stopping.stop().await;
-        encoders.close();
-        encoders.wait().await;
+        live.end().await;
         // What is being rendered is kept.
         cache.drain().await;
         drop(scrubber);

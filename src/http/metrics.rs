@@ -116,7 +116,7 @@ impl Figures {
             to,
             "cache_in_flight",
             "Fragments that are being made",
-            cache.in_flight as u64,
+            cache.in_flight,
         )?;
         gauge(
             to,
@@ -134,7 +134,7 @@ impl Figures {
 
     fn store(&self, to: &mut DescriptorEncoder) -> fmt::Result {
         let store = &self.store;
-        gauge(to, "store_chunks", "Chunks on disk", store.chunks as u64)?;
+        gauge(to, "store_chunks", "Chunks on disk", store.chunks)?;
         gauge(to, "store_bytes", "Bytes of chunks on disk", store.bytes)?;
         gauge(
             to,

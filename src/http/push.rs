@@ -14,6 +14,7 @@ use futures_util::stream;
 use serde_json::json;
 use tokio::time::timeout;
 
+use crate::broadcast::hooks::Event;
 use crate::broadcast::{Ended, LiveStream, PushProtocol, Pushed, Reader, Viewer, now};
 use crate::http::live::JOIN_DEADLINE;
 use crate::http::sources::watched;
@@ -37,7 +38,7 @@ pub(super) async fn flv(
         .strip_suffix(".flv")
         .ok_or_else(|| ApiError::NotFound(format!("no stream file {file:?}: expected NAME.flv")))?;
     let stream = watched(&state, name).await?;
-    let (audience, setup) = watch(&stream, PushProtocol::HttpFlv).await?;
+    let (audience, setup) = watch(&state, &stream, PushProtocol::HttpFlv).await?;
     let head = setup.flv_head();
     let beginning = setup.flv().cloned().unwrap_or_default();
     let first = stream::iter([Ok(head), Ok(beginning)]);
@@ -67,7 +68,7 @@ pub(super) async fn web_socket(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
     let stream = watched(&state, &name).await?;
-    let (watching, setup) = watch(&stream, PushProtocol::WebSocket).await?;
+    let (watching, setup) = watch(&state, &stream, PushProtocol::WebSocket).await?;
     let upgrade = upgrade
         .max_message_size(MAX_SAID_BYTES)
         .max_frame_size(MAX_SAID_BYTES);
@@ -76,6 +77,7 @@ pub(super) async fn web_socket(
 
 /// A viewer, as soon as it is known what its decoders are set up with.
 async fn watch(
+    state: &AppState,
     stream: &LiveStream,
     protocol: PushProtocol,
 ) -> Result<(Watching, Arc<Setup>), ApiError> {
@@ -84,7 +86,11 @@ async fn watch(
         viewer: stream.audience().enter(protocol),
     };
     match timeout(JOIN_DEADLINE, watching.reader.next()).await {
-        Ok(Ok(Pushed::Setup(setup))) => Ok((watching, setup)),
+        Ok(Ok(Pushed::Setup(setup))) => {
+            let plays = Event::play(stream.name(), protocol, None);
+            state.hub.hooks().tell(plays);
+            Ok((watching, setup))
+        }
         // A reader begins with a setup.
         Ok(Ok(Pushed::Packet(_)) | Err(_)) => Err(ApiError::NotFound(format!(
             "the live stream {:?} is over",

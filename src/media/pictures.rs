@@ -48,20 +48,20 @@ impl PictureDecoder {
         Ok(Self { decoder })
     }
 
-    /// The next coded picture, shown at `time`. Then [`Self::next`] until `None`.
+    /// The next coded picture, shown at `time`. Then [`Self::next_picture`] until `None`.
     pub fn push(&mut self, data: &[u8], time: i64) -> Result<(), MediaError> {
         let mut packet = Packet::copy(data);
         packet.set_pts(Some(time));
         self.decoder.send_packet(&packet).map_err(failed)
     }
 
-    /// No more comes. Then [`Self::next`] until `None`, and it is of no more use.
+    /// No more comes. Then [`Self::next_picture`] until `None`, and it is of no more use.
     pub fn finish(&mut self) -> Result<(), MediaError> {
         self.decoder.send_eof().map_err(failed)
     }
 
     /// The next picture in the order of showing, if it is known by now.
-    pub fn next(&mut self) -> Result<Option<Decoded>, MediaError> {
+    pub fn next_picture(&mut self) -> Result<Option<Decoded>, MediaError> {
         let mut picture = ffmpeg::frame::Video::empty();
         match self.decoder.receive_frame(&mut picture) {
             Ok(()) => {}

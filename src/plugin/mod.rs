@@ -83,10 +83,10 @@ pub enum PlugInError {
 impl PlugInError {
     /// Whether the one who wrote the request can mend it.
     pub const fn is_bad_input(&self) -> bool {
-        match self {
-            Self::Refused(_) | Self::Recording(RecordingError::Exists(_)) => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Refused(_) | Self::Recording(RecordingError::Exists(_))
+        )
     }
 
     /// Whether it may be otherwise in a while, as where a server starts again.

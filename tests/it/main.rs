@@ -27,6 +27,7 @@ mod faults;
 mod fetching;
 mod fuzz;
 mod gallery;
+mod hooks;
 mod hostile;
 mod join;
 mod ladder;

@@ -19,10 +19,11 @@ use tokio_util::sync::CancellationToken;
 use crate::broadcast::audience::PushProtocol;
 use crate::broadcast::connections::Door;
 use crate::broadcast::dictionary::take::send;
+use crate::broadcast::gate::{Ask, Gate};
+use crate::broadcast::hooks::Event;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
 use crate::broadcast::intake::{Intake, IntakeError};
 use crate::broadcast::listen::listen;
-use crate::broadcast::rtmp::Gate;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::live::dictionary::{Answer, MAX_LINE_BYTES, Request, RequestError, Role, StreamType};
 use crate::live::rtmp::Secret;
@@ -37,7 +38,7 @@ const ASKING: Duration = Duration::from_secs(10);
 const FINISHING: Duration = Duration::from_secs(10);
 
 /// Who is let in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Keys {
     /// Pushing ends.
     pub pushing: Gate,
@@ -141,12 +142,15 @@ async fn pushing(
     request: Request,
     more: &[u8],
 ) -> Result<(), ConnectionError> {
-    if !keys.pushing.admits(request.authentication.as_ref()) {
-        return refuse(
-            socket,
-            RequestError::new("authentication", "wrong or missing"),
-        )
-        .await;
+    let ask = Ask {
+        name: &request.name,
+        key: request.authentication.as_ref(),
+        door: Door::Dictionary,
+        peer,
+    };
+    if let Err(refusal) = keys.pushing.admit(&ask).await {
+        let error = RequestError::new("authentication", refusal.to_string());
+        return refuse(socket, error).await;
     }
     let origin = Origin {
         stream_type: request.stream_type.unwrap_or_default(),
@@ -218,6 +222,8 @@ async fn taking(
         StreamType::Replay => feed.from_beginning(),
     };
     let viewer = stream.audience().enter(PushProtocol::Dictionary);
+    let plays = Event::play(&request.name, PushProtocol::Dictionary, Some(peer));
+    hub.hooks().tell(plays);
     let done = async {
         answer(&mut socket, &Answer::granted(index)).await?;
         if let Some(intake) = &mut intake {

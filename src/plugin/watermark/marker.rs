@@ -206,7 +206,7 @@ impl Marker {
     /// Draws on what has come out of the decoder, and encodes it.
     fn draw_all(&mut self) -> Result<(), PlugInError> {
         while let Some(pictures) = &mut self.pictures {
-            let Some(decoded) = pictures.decoder.next()? else {
+            let Some(decoded) = pictures.decoder.next_picture()? else {
                 break;
             };
             pictures.inside = pictures.inside.saturating_sub(1);
