@@ -10,6 +10,7 @@
 //! - [`rtmp`]: an encoder that publishes, from its first byte to its last.
 //! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
 //! - [`demux`]: tags to tracks and frames; where a stretch of them begins.
+//! - [`ts`]: MPEG transport streams to the same.
 //! - [`Segmenter`]: frames to parts and segments.
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
@@ -35,6 +36,7 @@ pub mod rtmp;
 mod segmenter;
 pub mod source;
 mod stretch;
+pub mod ts;
 pub mod viewers;
 pub mod window;
 
