@@ -45,7 +45,7 @@ pub(super) enum Format {
 
 /// What reads it.
 enum Reader {
-    Flv { tags: TagReader, demuxer: Demuxer },
+    Flv { tags: TagReader, demuxer: Box<Demuxer> },
     MpegTs(Box<TsDemuxer>),
 }
 
@@ -60,7 +60,7 @@ impl Intake {
         let reader = match format {
             Format::Flv => Reader::Flv {
                 tags: TagReader::default(),
-                demuxer: Demuxer::default(),
+                demuxer: Box::default(),
             },
             Format::MpegTs => Reader::MpegTs(Box::default()),
         };

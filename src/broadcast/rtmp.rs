@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::broadcast::connections::Door;
+use crate::broadcast::gate::Gate;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
 use crate::broadcast::publisher::{Publisher, PublishingError};
 use crate::live::demux::{DemuxError, Demuxed, Demuxer};
@@ -32,40 +33,6 @@ const HANGING_UP: Duration = Duration::from_secs(1);
 
 /// What is read at a time, in bytes.
 const READ_BYTES: usize = 64 << 10;
-
-/// Who may publish.
-#[derive(Clone, Debug, Default)]
-pub enum Gate {
-    /// Everybody who reaches the port.
-    #[default]
-    Open,
-    /// Who gives this key as `key` in the query of the stream's name.
-    Key(Secret),
-}
-
-impl Gate {
-    /// Lets in who gives `key`.
-    pub const fn with_key(key: String) -> Self {
-        Self::Key(Secret::new(key))
-    }
-
-    /// Whether who gives this key may publish.
-    pub(super) fn admits(&self, given: Option<&Secret>) -> bool {
-        match self {
-            Self::Open => true,
-            Self::Key(key) => given.is_some_and(|given| given == key),
-        }
-    }
-
-    /// Whether an encoder with this query may publish.
-    fn lets_in(&self, query: Option<&Secret>) -> bool {
-        let Self::Key(key) = self else { return true };
-        let Some(query) = query else { return false };
-        let given = url::form_urlencoded::parse(query.expose().as_bytes());
-        let mut keys = given.filter(|(name, _)| name == "key");
-        keys.any(|(_, value)| key.is(&value))
-    }
-}
 
 #[derive(Debug, Error)]
 enum ConnectionError {
@@ -246,20 +213,5 @@ impl Connection {
             tracing::info!(stream = publisher.stream().name(), "an encoder has gone");
             hub.farewell(publisher).await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gate_with_a_key_lets_in_who_has_it() {
-        let gate = Gate::Key(Secret::new("open sesame".into()));
-        let asked = |query: &str| gate.lets_in(Some(&Secret::new(query.into())));
-        assert!(asked("key=open%20sesame") && asked("a=b&key=open+sesame"));
-        assert!(!asked("key=open") && !asked("keys=open%20sesame") && !asked(""));
-        assert!(!gate.lets_in(None));
-        assert!(Gate::Open.lets_in(None));
     }
 }

@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
-use crate::broadcast::rtmp::{self, Gate};
+use crate::broadcast::Gate;
+use crate::broadcast::rtmp;
+use crate::broadcast::srt::{self, Encryption};
 use crate::broadcast::{Hub, HubConfig, dictionary};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
@@ -79,6 +81,20 @@ pub(super) struct ServeArgs {
     /// [default: none can]
     #[arg(long, value_name = "ADDR", env = "LOOMCAST_RTMP")]
     rtmp: Option<SocketAddr>,
+
+    /// Let encoders publish live streams by SRT here, with the stream id NAME [default: none can]
+    #[arg(long, value_name = "ADDR", env = "LOOMCAST_SRT")]
+    srt: Option<SocketAddr>,
+
+    /// The passphrase of 10 to 79 bytes by which all that comes by SRT is encrypted
+    /// [default: nothing is]
+    #[arg(
+        long,
+        value_name = "PASSPHRASE",
+        env = "LOOMCAST_SRT_PASSPHRASE",
+        hide_env_values = true
+    )]
+    srt_passphrase: Option<String>,
 
     /// The key that encoders must give, as NAME?key=KEY [default: none is needed]
     #[arg(
@@ -231,6 +247,26 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             let key = args.publish_key.clone();
             let gate = key.map_or(Gate::Open, Gate::with_key);
             encoders.spawn(rtmp::serve(door, hub.clone(), gate, no_more.clone()));
+        }
+        if let Some(address) = args.srt {
+            let encryption = args.srt_passphrase.clone().map(Encryption::by);
+            let encryption = encryption.transpose().context("--srt-passphrase")?;
+            let socket = srt::bind(address)
+                .await
+                .with_context(|| format!("listening on {address} for encoders by SRT"))?;
+            println!(
+                "loomcast: encoders publish to srt://{}?streamid=NAME",
+                socket.local_addr()?
+            );
+            let key = args.publish_key.clone();
+            let gate = key.map_or(Gate::Open, Gate::with_key);
+            encoders.spawn(srt::serve(
+                socket,
+                hub.clone(),
+                gate,
+                encryption.unwrap_or_default(),
+                no_more.clone(),
+            ));
         }
         if let Some(address) = args.dictionary {
             let door = TcpListener::bind(address)
