@@ -7,8 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::timeout;
 
 use crate::broadcast::publisher::{Publisher, PublishingError};
-use crate::live::demux::{DemuxError, Demuxer};
+use crate::live::demux::{DemuxError, Demuxed, Demuxer};
 use crate::live::flv::{FlvError, TagReader};
+use crate::live::ts::{TsDemuxer, TsError};
 
 /// How long whoever gives a stream may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -26,25 +27,47 @@ pub(super) enum IntakeError {
     #[error(transparent)]
     Demux(#[from] DemuxError),
     #[error(transparent)]
+    Ts(#[from] TsError),
+    #[error(transparent)]
     Publishing(#[from] PublishingError),
     #[error("it sent nothing for {} s", .0.as_secs())]
     Silent(Duration),
 }
 
-/// Bytes of FLV in, frames to the publisher.
+/// As what a stream comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// An FLV file.
+    Flv,
+    /// An MPEG transport stream.
+    MpegTs,
+}
+
+/// What reads it.
+enum Reader {
+    Flv {
+        tags: TagReader,
+        demuxer: Box<Demuxer>,
+    },
+    MpegTs(Box<TsDemuxer>),
+}
+
+/// Bytes in, frames to the publisher.
 pub(super) struct Intake {
-    tags: TagReader,
-    demuxer: Demuxer,
+    reader: Reader,
     publisher: Publisher,
 }
 
 impl Intake {
-    pub(super) fn new(publisher: Publisher) -> Self {
-        Self {
-            tags: TagReader::default(),
-            demuxer: Demuxer::default(),
-            publisher,
-        }
+    pub(super) fn new(publisher: Publisher, format: Format) -> Self {
+        let reader = match format {
+            Format::Flv => Reader::Flv {
+                tags: TagReader::default(),
+                demuxer: Box::default(),
+            },
+            Format::MpegTs => Reader::MpegTs(Box::default()),
+        };
+        Self { reader, publisher }
     }
 
     /// Takes what `from` sends, to its end.
@@ -65,17 +88,38 @@ impl Intake {
 
     /// The next bytes.
     pub(super) async fn take(&mut self, bytes: &[u8]) -> Result<(), IntakeError> {
-        self.tags.feed(bytes);
-        while let Some(tag) = self.tags.next_tag()? {
-            for demuxed in self.demuxer.push(tag.kind, tag.timestamp_ms, &tag.body)? {
-                self.publisher.take(demuxed).await?;
+        match &mut self.reader {
+            Reader::Flv { tags, demuxer } => {
+                tags.feed(bytes);
+                while let Some(tag) = tags.next_tag()? {
+                    let demuxed = demuxer.push(tag.kind, tag.timestamp_ms, &tag.body)?;
+                    publish(&mut self.publisher, demuxed).await?;
+                }
+                Ok(())
             }
+            Reader::MpegTs(demuxer) => publish(&mut self.publisher, demuxer.push(bytes)?).await,
         }
-        Ok(())
     }
 
     /// No more comes.
-    pub(super) fn end(self) -> Publisher {
+    pub(super) async fn end(mut self) -> Publisher {
+        // The last picture has no other behind it that says that it is whole.
+        if let Reader::MpegTs(demuxer) = &mut self.reader {
+            let last = match demuxer.end() {
+                Ok(last) => publish(&mut self.publisher, last).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = last {
+                tracing::warn!(stream = self.publisher.stream().name(), %error, "the last picture of a stream is lost");
+            }
+        }
         self.publisher
     }
+}
+
+async fn publish(publisher: &mut Publisher, demuxed: Vec<Demuxed>) -> Result<(), IntakeError> {
+    for demuxed in demuxed {
+        publisher.take(demuxed).await?;
+    }
+    Ok(())
 }

@@ -22,6 +22,7 @@ mod publisher;
 pub mod pulls;
 pub mod rtmp;
 mod snapshot;
+pub mod srt;
 mod stream;
 
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};

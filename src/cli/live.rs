@@ -15,6 +15,7 @@ use url::Url;
 use crate::broadcast::gate::{Gate, MIN_TOKEN_SECRET_BYTES};
 use crate::broadcast::hooks::{Hooks, Post};
 use crate::broadcast::pulls::{PullConfig, Pulls};
+use crate::broadcast::srt::{self, Encryption};
 use crate::broadcast::{Hub, HubConfig, dictionary, rtmp};
 use crate::cache::FragmentCache;
 use crate::cli::BadInput;
@@ -29,6 +30,20 @@ pub(super) struct LiveArgs {
     /// [default: none can]
     #[arg(long, value_name = "ADDR", env = "LOOMCAST_RTMP")]
     rtmp: Option<SocketAddr>,
+
+    /// Let encoders publish by SRT here too, as srt://HOST?streamid=NAME [default: none can]
+    #[arg(long, value_name = "ADDR", env = "LOOMCAST_SRT")]
+    srt: Option<SocketAddr>,
+
+    /// The passphrase that encoders by SRT must have, 10 to 79 bytes: what they send is encrypted
+    /// with it [default: it is not]
+    #[arg(
+        long,
+        value_name = "PASSPHRASE",
+        env = "LOOMCAST_SRT_PASSPHRASE",
+        hide_env_values = true
+    )]
+    srt_passphrase: Option<String>,
 
     /// The key that encoders must give, as NAME?key=KEY [default: none is needed]
     #[arg(
@@ -136,6 +151,7 @@ impl LiveArgs {
                  {MIN_TOKEN_SECRET_BYTES}"
             )));
         }
+        self.encryption()?;
         let scheme = self.live_hook.as_ref().map(Url::scheme);
         if let Some(scheme) = scheme.filter(|scheme| !matches!(*scheme, "http" | "https")) {
             return Err(BadInput(format!(
@@ -143,6 +159,13 @@ impl LiveArgs {
             )));
         }
         Ok(())
+    }
+
+    fn encryption(&self) -> Result<Encryption, BadInput> {
+        let encryption = self.srt_passphrase.clone().map(Encryption::by);
+        let encryption = encryption.transpose();
+        let encryption = encryption.map_err(|error| BadInput(format!("--srt-passphrase: {error}")));
+        Ok(encryption?.unwrap_or_default())
     }
 
     fn hub_config(&self) -> HubConfig {
@@ -205,6 +228,23 @@ impl Live {
             );
             let gate = args.gate(hooks.clone());
             doors.spawn(rtmp::serve(door, hub.clone(), gate, no_more.clone()));
+        }
+        if let Some(address) = args.srt {
+            let socket = srt::bind(address)
+                .await
+                .with_context(|| format!("listening on {address} for SRT"))?;
+            println!(
+                "loomcast: encoders publish to srt://{}?streamid=NAME",
+                socket.local_addr()?
+            );
+            let (gate, secret) = (args.gate(hooks.clone()), args.encryption()?);
+            doors.spawn(srt::serve(
+                socket,
+                hub.clone(),
+                gate,
+                secret,
+                no_more.clone(),
+            ));
         }
         if let Some(address) = args.dictionary {
             let door = bind(address, "the cache dictionary").await?;

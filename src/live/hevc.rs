@@ -52,8 +52,9 @@ impl From<BitReaderError> for SpsError {
 }
 
 /// What is of use of a sequence parameter set.
-#[cfg_attr(not(test), expect(dead_code, reason = "a record is made of it"))]
 pub(super) struct Sps {
+    /// Its number among those of its stream.
+    pub number: u32,
     /// As they are shown.
     pub looks: Looks,
     /// Profile, tier, level and constraints, as they stand in the record too.
@@ -109,7 +110,7 @@ pub(super) fn read_sps(unit: &[u8]) -> Result<Sps, SpsError> {
         *byte = bits.read::<8, u8>("profile_tier_level")?;
     }
     sub_layers(&mut bits, layers)?;
-    bits.read_ue("sps_seq_parameter_set_id")?;
+    let number = at_most(&mut bits, "sps_seq_parameter_set_id", 15, "0 to 15")?;
     let chroma_format = at_most(&mut bits, "chroma_format_idc", 3, "0 to 3")?;
     if chroma_format == 3 {
         bits.skip(1, "separate_colour_plane_flag")?;
@@ -163,6 +164,7 @@ pub(super) fn read_sps(unit: &[u8]) -> Result<Sps, SpsError> {
         Colours::BT709
     };
     Ok(Sps {
+        number,
         looks: Looks {
             width,
             height,

@@ -8,8 +8,10 @@
 //! In the order of the way:
 //!
 //! - [`rtmp`]: an encoder that publishes, from its first byte to its last.
+//! - [`srt`]: what one says by SRT of the stream that it publishes.
 //! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
 //! - [`demux`]: tags to tracks and frames; where a stretch of them begins.
+//! - [`ts`]: MPEG transport streams to the same.
 //! - [`Segmenter`]: frames to parts and segments.
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
@@ -36,7 +38,9 @@ pub mod rates;
 pub mod rtmp;
 mod segmenter;
 pub mod source;
+pub mod srt;
 mod stretch;
+pub mod ts;
 pub mod viewers;
 pub mod window;
 

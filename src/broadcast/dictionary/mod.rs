@@ -22,7 +22,7 @@ use crate::broadcast::dictionary::take::send;
 use crate::broadcast::gate::{Ask, Gate};
 use crate::broadcast::hooks::Event;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
-use crate::broadcast::intake::{Intake, IntakeError};
+use crate::broadcast::intake::{Format, Intake, IntakeError};
 use crate::broadcast::listen::listen;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::live::dictionary::{Answer, MAX_LINE_BYTES, Request, RequestError, Role, StreamType};
@@ -164,7 +164,7 @@ async fn pushing(
     };
     let index = publisher.index();
     tracing::info!(%peer, index, stream = request.name, "a pushing end gives a stream");
-    let mut intake = Intake::new(publisher);
+    let mut intake = Intake::new(publisher, Format::Flv);
     let taken = async {
         answer(&mut socket, &Answer::granted(index)).await?;
         intake.take(more).await?;
@@ -174,7 +174,7 @@ async fn pushing(
         taken = taken => taken,
         () = stop.cancelled() => Ok(()),
     };
-    hub.farewell(intake.end()).await;
+    hub.farewell(intake.end().await).await;
     tracing::info!(%peer, index, "a pushing end has gone");
     taken
 }
@@ -215,7 +215,7 @@ async fn taking(
         .enter(request.role, Door::Dictionary, Some(peer));
     let (index, role) = (entry.index(), request.role.as_str());
     tracing::info!(%peer, index, role, stream = request.name, "a stream is taken");
-    let mut intake = publisher.map(Intake::new);
+    let mut intake = publisher.map(|publisher| Intake::new(publisher, Format::Flv));
     let feed = stream.feed();
     let reader = match stream.stream_type() {
         StreamType::Live => feed.join(),
@@ -257,7 +257,7 @@ async fn taking(
         () = stop.cancelled() => Ok(()),
     };
     if let Some(intake) = intake {
-        hub.farewell(intake.end()).await;
+        hub.farewell(intake.end().await).await;
     }
     tracing::info!(%peer, index, role, "a stream is no more taken");
     drop(entry);

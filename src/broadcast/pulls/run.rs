@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broadcast::connections::Door;
 use crate::broadcast::hub::Origin;
-use crate::broadcast::intake::Intake;
+use crate::broadcast::intake::{Format, Intake};
 use crate::broadcast::pulls::{Phase, Pulled, Pulls};
 use crate::live::source::SourceUrl;
 
@@ -140,7 +140,7 @@ async fn attempt(pulls: &Pulls, name: &str, url: &SourceUrl, stop: &Cancellation
             none => match pulls.0.hub.publish(name, &origin) {
                 Ok(publisher) => {
                     pulls.tell();
-                    none.insert(Intake::new(publisher))
+                    none.insert(Intake::new(publisher, Format::MpegTs))
                 }
                 Err(error) => break Attempt::Failed(error.to_string()),
             },
@@ -150,7 +150,7 @@ async fn attempt(pulls: &Pulls, name: &str, url: &SourceUrl, stop: &Cancellation
         }
     };
     if let Some(intake) = intake {
-        pulls.0.hub.farewell(intake.end()).await;
+        pulls.0.hub.farewell(intake.end().await).await;
     }
     outcome
 }

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::broadcast::{HubConfig, PushProtocol, StreamStatus};
 use crate::cache::{CacheConfig, FragmentCache};
-use crate::live::flv::{TagKind, flv_header, write_tag};
+use crate::live::ts::tests::{ADTS, Mux, SOUND, adts};
 use crate::store::{ChunkStore, StoreConfig};
 
 /// A source that is open: what it writes to, and how it says that it ended.
@@ -68,14 +68,12 @@ fn stage(broken: bool) -> Stage {
 
 /// Two seconds of sound.
 fn beginning() -> Vec<u8> {
-    let mut file = flv_header(true, false).to_vec();
-    let mut tag = |at, body: &[u8]| {
-        let tag = write_tag(TagKind::Audio, at, body).expect("small");
-        file.extend_from_slice(&tag);
-    };
-    tag(0, &[0xaf, 0, 0x11, 0x90]);
-    (0..94).for_each(|index| tag(index * 1024 / 48, &[0xaf, 1, 5, 6, 7]));
-    file
+    let mut stream = Mux::new(&[(ADTS, SOUND)]);
+    for index in 0..94 {
+        let time = index * 1920;
+        stream.pes(SOUND, time, time, &adts(b"sound"));
+    }
+    stream.bytes
 }
 
 impl Stage {
