@@ -45,7 +45,10 @@ pub(super) enum Format {
 
 /// What reads it.
 enum Reader {
-    Flv { tags: TagReader, demuxer: Box<Demuxer> },
+    Flv {
+        tags: TagReader,
+        demuxer: Box<Demuxer>,
+    },
     MpegTs(Box<TsDemuxer>),
 }
 
