@@ -41,7 +41,7 @@ enum Command {
     /// Turn cuts of editing programs (OpenTimelineIO) into Edits, and Edits into such
     Otio(otio::OtioArgs),
     /// Serve the API, the videos and the studio
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Work on the live streams of a server: watermark, record
     Plugin(plugin::PluginArgs),
     /// Look after the store: stats, verify, gc, export, import

@@ -33,10 +33,10 @@ type Tag = (u64, bool, Bytes);
 
 /// A sample of a file: when it is decoded, in ticks; its offset; whether it is a key
 /// frame; what it holds.
-type Taken = (u64, i32, bool, Bytes);
+pub type Taken = (u64, i32, bool, Bytes);
 
 /// The body of the first box named `name`, wherever it is, and the samples.
-fn taken_apart(file: &Path, name: &[u8; 4]) -> (Bytes, Vec<Taken>) {
+pub fn taken_apart(file: &Path, name: &[u8; 4]) -> (Bytes, Vec<Taken>) {
     let bytes = Bytes::from(fs::read(file).expect("the file"));
     let length = |at: usize| {
         let length = bytes[at..].first_chunk::<4>().expect("a length");
@@ -67,7 +67,7 @@ fn taken_apart(file: &Path, name: &[u8; 4]) -> (Bytes, Vec<Taken>) {
 }
 
 /// Pictures in a file of fragments, as `encoder` encodes them.
-fn pictures(scratch: &Scratch, encoder: &[&str]) -> std::path::PathBuf {
+pub fn pictures(scratch: &Scratch, encoder: &[&str]) -> std::path::PathBuf {
     let source = format!("testsrc2=size=320x180:rate=25:duration={SECONDS}");
     let how = [
         encoder,

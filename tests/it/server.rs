@@ -26,6 +26,7 @@ pub struct Server {
     child: Child,
     address: String,
     rtmp: Option<String>,
+    srt: Option<String>,
     dictionary: Option<String>,
     /// Kept alive for as long as its process writes into it.
     _data: Option<TempDir>,
@@ -68,13 +69,18 @@ impl Server {
             .spawn()
             .expect("the server starts");
         let stdout = child.stdout.take().expect("it is piped");
-        let (mut rtmp, mut dictionary) = (None, None);
+        let (mut rtmp, mut srt, mut dictionary) = (None, None, None);
         let mut lines = BufReader::new(stdout).lines();
         let address = loop {
             let line = lines.next().and_then(Result::ok);
             let line = line.unwrap_or_else(|| panic!("no address; see {}", data.display()));
             if let Some(door) = line.strip_prefix("loomcast: encoders publish to ") {
-                rtmp = Some(door.to_owned());
+                let known = if door.starts_with("srt:") {
+                    &mut srt
+                } else {
+                    &mut rtmp
+                };
+                *known = Some(door.to_owned());
             }
             if let Some(door) = line.strip_prefix("loomcast: the cache dictionary is at tcp://") {
                 dictionary = Some(door.to_owned());
@@ -92,6 +98,7 @@ impl Server {
             child,
             address,
             rtmp,
+            srt,
             dictionary,
             _data: None,
             agent,
@@ -112,6 +119,13 @@ impl Server {
     pub fn rtmp(&self, name: &str) -> String {
         let door = self.rtmp.as_ref().expect("it was started with --rtmp");
         door.replace("NAME", name)
+    }
+
+    /// Where encoders publish by SRT with the stream id `id`.
+    pub fn srt(&self, id: &str) -> String {
+        let door = self.srt.as_ref().expect("it was started with --srt");
+        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        door.replace("NAME", &id)
     }
 
     /// Where the cache dictionary is, as HOST:PORT.
