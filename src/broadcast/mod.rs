@@ -18,6 +18,7 @@ mod joins;
 mod listen;
 mod publisher;
 pub mod pulls;
+mod recorder;
 pub mod rtmp;
 mod snapshot;
 mod stream;
@@ -28,5 +29,8 @@ pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, MAX_NAME_BYTES, Origin, PublishError};
 pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher, now};
+pub use recorder::{
+    MAX_RECORDINGS, RecordedFile, Recorder, RecordingReport, RecordingState, StartError,
+};
 pub use snapshot::{Snapshot, Text};
 pub use stream::{LiveStream, StreamStatus};

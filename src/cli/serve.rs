@@ -15,12 +15,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
 use crate::broadcast::rtmp::{self, Gate};
-use crate::broadcast::{Hub, HubConfig, dictionary};
+use crate::broadcast::{Hub, HubConfig, Recorder, dictionary};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
 use crate::fetch::{Client, Patience};
-use crate::http::{ApiKeys, AppState, Shelf, file_of, serve};
+use crate::http::{ApiKeys, AppState, Shelf, Thumbnails, file_of, serve};
 use crate::jobs::callbacks::{
     CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret as CallbackSecret,
 };
@@ -28,6 +28,7 @@ use crate::jobs::orders::Orders;
 use crate::live::join::{JoinConfig, JoinPolicy};
 use crate::live::rtmp::Secret;
 use crate::publish::Publisher;
+use crate::recording::Limits;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
 #[derive(Debug, Args)]
@@ -101,6 +102,10 @@ pub(super) struct ServeArgs {
         hide_env_values = true
     )]
     plugin_key: Option<String>,
+
+    /// The most that one recording of a live stream takes on disk, as 500MB or 2GiB
+    #[arg(long, value_name = "SIZE", env = "LOOMCAST_RECORDING_SIZE", value_parser = size, default_value = "64GiB")]
+    recording_size: u64,
 
     /// How long a live stream waits for its encoder to come back before it ends
     #[arg(
@@ -260,6 +265,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let callbacks = Callbacks::open(&callback_folder, orders.clone(), config)
             .with_context(|| format!("opening {}", callback_folder.display()))?;
         callbacks.resume().await.context("reading callbacks")?;
+        let limits = Limits {
+            max_bytes: args.recording_size,
+            keep_free: args.folders.keep_free,
+        };
+        let recorder = Recorder::new(args.folders.data_dir.join("recordings"), limits);
         let state = AppState {
             planner: engine.planner,
             publisher: publisher.clone(),
@@ -268,6 +278,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             keys,
             orders,
             hub: hub.clone(),
+            recorder: recorder.clone(),
+            thumbnails: Thumbnails::default(),
             callbacks,
         };
         let stopped = async move {
@@ -277,6 +289,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             publisher.stop();
         };
         serve(listener, state, stopped).await?;
+        recorder.stop_all().await;
         // Players had their answers; a stream would go on for ever.
         no_more.cancel();
         encoders.close();
