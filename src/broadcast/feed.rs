@@ -93,6 +93,16 @@ impl Feed {
         self.tell();
     }
 
+    /// The newest key frame that pictures can begin with, if there is one.
+    pub fn newest_key(&self) -> Option<Packet> {
+        let state = self.state();
+        let mut position = state.gop.join();
+        match state.gop.read(&mut position) {
+            Next::Packet(packet) if packet.frame().track == LiveTrack::Video => Some(packet),
+            Next::Packet(_) | Next::Skipped | Next::Nothing => None,
+        }
+    }
+
     /// Reads from the last key frame on.
     pub fn join(self: &Arc<Self>) -> Reader {
         let position = self.state().gop.join();

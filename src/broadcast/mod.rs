@@ -20,6 +20,7 @@ mod joins;
 mod listen;
 mod publisher;
 pub mod pulls;
+mod recorder;
 pub mod rtmp;
 mod snapshot;
 pub mod srt;
@@ -31,5 +32,8 @@ pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, MAX_NAME_BYTES, Origin, PublishError, check_name};
 pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher, now};
+pub use recorder::{
+    MAX_RECORDINGS, RecordedFile, Recorder, RecordingReport, RecordingState, StartError,
+};
 pub use snapshot::{Snapshot, Text};
 pub use stream::{LiveStream, StreamReport, StreamStatus};

@@ -1,7 +1,6 @@
 //! The live half of `loomcast serve`: its options, its doors, and its end.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +15,15 @@ use crate::broadcast::gate::{Gate, MIN_TOKEN_SECRET_BYTES};
 use crate::broadcast::hooks::{Hooks, Post};
 use crate::broadcast::pulls::{PullConfig, Pulls};
 use crate::broadcast::srt::{self, Encryption};
-use crate::broadcast::{Hub, HubConfig, dictionary, rtmp};
+use crate::broadcast::{Hub, HubConfig, Recorder, dictionary, rtmp};
 use crate::cache::FragmentCache;
 use crate::cli::BadInput;
+use crate::cli::inputs::{FolderArgs, size};
 use crate::cli::pulling::opener;
 use crate::fetch::{Allowed, Client, Patience};
 use crate::live::join::{JoinConfig, JoinPolicy};
 use crate::live::rtmp::Secret;
+use crate::recording::Limits;
 
 #[derive(Debug, Args)]
 pub(super) struct LiveArgs {
@@ -66,6 +67,10 @@ pub(super) struct LiveArgs {
         hide_env_values = true
     )]
     plugin_key: Option<String>,
+
+    /// The most that one recording of a live stream takes on disk, as 500MB or 2GiB
+    #[arg(long, value_name = "SIZE", env = "LOOMCAST_RECORDING_SIZE", value_parser = size, default_value = "64GiB")]
+    recording_size: u64,
 
     /// How long a stream is still pulled from its source when nobody watches it any more
     #[arg(
@@ -205,6 +210,7 @@ impl LiveArgs {
 pub(super) struct Live {
     pub hub: Hub,
     pub pulls: Pulls,
+    pub recorder: Recorder,
     doors: TaskTracker,
     no_more: CancellationToken,
 }
@@ -213,7 +219,7 @@ impl Live {
     /// Opens the doors, and prints where they are.
     pub async fn open(
         args: &LiveArgs,
-        data_dir: &Path,
+        folders: &FolderArgs,
         cache: &FragmentCache,
         allowed: Vec<Allowed>,
     ) -> Result<Self> {
@@ -262,11 +268,17 @@ impl Live {
             linger: Duration::from_secs(args.pull_linger),
             ..PullConfig::default()
         };
-        let sources = data_dir.join("sources.json");
+        let limits = Limits {
+            max_bytes: args.recording_size,
+            keep_free: folders.keep_free,
+        };
+        let recorder = Recorder::new(folders.data_dir.join("recordings"), limits);
+        let sources = folders.data_dir.join("sources.json");
         let pulls = Pulls::open(&sources, hub.clone(), opener(allowed.into()), config)?;
         Ok(Self {
             hub,
             pulls,
+            recorder,
             doors,
             no_more,
         })
@@ -274,6 +286,7 @@ impl Live {
 
     /// Ends all streams in good order, and waits for that.
     pub async fn end(self) {
+        self.recorder.stop_all().await;
         self.no_more.cancel();
         self.pulls.stop().await;
         self.doors.close();

@@ -16,7 +16,7 @@ use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
 use crate::cli::live::{Live, LiveArgs};
 use crate::fetch::{Client, Patience};
-use crate::http::{ApiKeys, AppState, Shelf, file_of, serve};
+use crate::http::{ApiKeys, AppState, Shelf, Thumbnails, file_of, serve};
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
@@ -128,7 +128,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let cache = engine.delivery.cache().clone();
         let scrubber = Scrubber::start(cache.store().clone(), ScrubPlan::default())
             .context("starting the scrub")?;
-        let live = Live::open(&args.live, &args.folders.data_dir, &cache, allowed.clone()).await?;
+        let live = Live::open(&args.live, &args.folders, &cache, allowed.clone()).await?;
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
         let publisher = Publisher::new(engine.delivery);
@@ -151,6 +151,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             orders,
             hub: live.hub.clone(),
             pulls: live.pulls.clone(),
+            recorder: live.recorder.clone(),
+            thumbnails: Thumbnails::default(),
             callbacks,
         };
         let hub = live.hub.clone();

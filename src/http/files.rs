@@ -105,7 +105,7 @@ const fn content_type(format: Format) -> &'static str {
 }
 
 /// These bytes of a file, in order.
-fn pieces(
+pub(super) fn pieces(
     file: File,
     range: RangeInclusive<u64>,
 ) -> impl stream::Stream<Item = io::Result<Bytes>> + Send {

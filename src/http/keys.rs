@@ -98,7 +98,11 @@ pub(super) async fn guard(
 fn is_work(method: &Method, path: &str) -> bool {
     let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     // Whoever knows the address of a video or stream may see it; the list tells all.
-    !looks || path == "/v1/videos" || path == "/v1/live"
+    // What recordings are called can be guessed.
+    let recorded = path == "/v1/recordings"
+        || path.starts_with("/v1/recordings/")
+        || path.starts_with("/v1/live/") && path.ends_with("/recording");
+    !looks || path == "/v1/videos" || path == "/v1/live" || recorded
 }
 
 #[cfg(test)]
@@ -142,6 +146,14 @@ mod tests {
             (Method::GET, "/v1/videos", true),
             (Method::GET, "/v1/live", true),
             (Method::GET, "/v1/live/show", false),
+            (Method::GET, "/v1/live/show/recording", true),
+            (Method::GET, "/v1/recordings", true),
+            (
+                Method::GET,
+                "/v1/recordings/show-20260102T030405Z.mp4",
+                true,
+            ),
+            (Method::GET, "/live/show/thumbnail.jpg", false),
             (Method::GET, "/live/show/index.m3u8", false),
             (Method::HEAD, "/c/x/0.m4s", false),
             (Method::POST, "/v1/videos", true),

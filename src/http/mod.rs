@@ -19,16 +19,19 @@ mod pieces;
 mod playlists;
 mod push;
 mod range;
+mod recordings;
 mod router;
 mod sources;
 mod studio;
 mod templates;
+mod thumbnails;
 mod videos;
 
 pub use error::ApiError;
 pub use keys::{ApiKeys, KeysError};
 pub use router::{AppState, router};
 pub use templates::{Shelf, ShelfError};
+pub use thumbnails::Thumbnails;
 pub use videos::file_of;
 
 use std::future::Future;

@@ -11,14 +11,14 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::broadcast::Hub;
 use crate::broadcast::pulls::Pulls;
+use crate::broadcast::{Hub, Recorder};
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{
-    chunks, edit_api, files, health, join, live, metrics, openapi, otio, playlists, push, sources,
-    studio, templates, videos,
+    chunks, edit_api, files, health, join, live, metrics, openapi, otio, playlists, push,
+    recordings, sources, studio, templates, thumbnails, videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
@@ -48,6 +48,10 @@ pub struct AppState {
     pub hub: Hub,
     /// Those that are pulled from elsewhere.
     pub pulls: Pulls,
+    /// What is recorded of them.
+    pub recorder: Recorder,
+    /// What they look like now.
+    pub thumbnails: thumbnails::Thumbnails,
     /// Whom to tell how they end.
     pub callbacks: Callbacks,
 }
@@ -101,6 +105,15 @@ pub fn router(state: AppState) -> Router {
         // Live streams
         .route("/v1/live", get(live::list).post(sources::create))
         .route("/v1/live/{name}", get(live::show).delete(live::delete))
+        .route(
+            "/v1/live/{name}/recording",
+            get(recordings::show)
+                .post(recordings::start)
+                .delete(recordings::stop),
+        )
+        .route("/v1/recordings", get(recordings::list))
+        .route("/v1/recordings/{file}", get(recordings::file))
+        .route("/live/{name}/thumbnail.jpg", get(thumbnails::thumbnail))
         .route("/live/{name}/{file}", get(join::playlist))
         .route("/live/{name}/lhls/{file}", get(join::legacy_playlist))
         // Templates; the rest of them is among the routes of the Edit API, which has

@@ -32,7 +32,7 @@ mod warp;
 pub use mark::{Mark, MarkPosition};
 pub use pool::{Job, MAX_WAITING, PartSink, RenderPool};
 pub use queue::{Lane, Priority, QueueFull, Urgency};
-pub use still::StillFormat;
+pub use still::{StillFormat, small_jpeg};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

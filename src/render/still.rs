@@ -9,7 +9,7 @@ use image::{ExtendedColorType, ImageEncoder as _};
 
 use crate::chunk::ChunkSpec;
 use crate::chunk::spec::VideoSpec;
-use crate::media::rgb;
+use crate::media::{Frame, rgb};
 use crate::profile::Quality;
 use crate::render::compose::Composer;
 use crate::render::{RenderError, Renderer};
@@ -66,6 +66,20 @@ impl Renderer {
         .map_err(|error| RenderError::Package(error.to_string()))?;
         Ok(file)
     }
+}
+
+/// A frame as a JPEG that is no wider than `max_width` pixels.
+pub fn small_jpeg(frame: &Frame, max_width: u32) -> Result<Vec<u8>, RenderError> {
+    // No side has more pixels than a `u32` can count.
+    let (width, height) = (frame.layout.width as u32, frame.layout.height as u32);
+    let smaller = width.clamp(1, max_width);
+    let size = (smaller, (height * smaller / width.max(1)).max(1));
+    let pixels = scaled(rgb(frame), (width, height), size)?;
+    let mut file = Vec::new();
+    JpegEncoder::new_with_quality(&mut file, jpeg_quality(Quality::Medium))
+        .write_image(&pixels, size.0, size.1, ExtendedColorType::Rgb8)
+        .map_err(|error| RenderError::Package(error.to_string()))?;
+    Ok(file)
 }
 
 /// Of 1 to 100.

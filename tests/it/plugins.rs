@@ -14,6 +14,7 @@ use crate::server::{Server, shipped};
 use crate::support::{Scratch, ffmpeg, ffprobe, have_ffmpeg, numbers};
 
 const KEY: &str = "a plug-in key";
+const WRONG: &str = "not the secret";
 
 /// Width and height of what is published here.
 const SIZE: (usize, usize) = (320, 180);
@@ -236,25 +237,16 @@ fn a_text_is_drawn_with_the_fonts_that_come_with_loomcast() {
         luma(&server.url("/live/marked/index.m3u8")),
     );
     let missed = went_in.len() - came_out.len();
-    if let Some(folder) = std::env::var_os("LOOMCAST_LOOK_AT") {
-        let shot = Path::new(&folder).join("watermark.png");
-        let index = server.url("/live/marked/index.m3u8");
-        ffmpeg([
-            "-ss",
-            "2",
-            "-i",
-            &index,
-            "-frames:v",
-            "1",
-            "-y",
-            text(&shot),
-        ]);
-    }
     // Bright letters in the corner, and nothing of them elsewhere.
     for (before, after) in went_in[missed..].iter().zip(&came_out) {
-        let changed = |area, size| (mean(after, area, size) - mean(before, area, size)).abs();
-        assert!(changed((7, 150), (60, 23)) > 8.0);
-        assert!(changed((200, 20), (100, 60)) < 2.0);
+        let apart = before.iter().zip(after).map(|(a, b)| a.abs_diff(*b));
+        let apart: Vec<_> = apart.collect();
+        let (letters, beside) = ((7, 158), (200, 20));
+        let changed = (
+            mean(&apart, letters, (60, 15)),
+            mean(&apart, beside, (100, 60)),
+        );
+        assert!(changed.0 > 25.0 && changed.1 < 5.0, "{changed:?}");
     }
 }
 
@@ -272,7 +264,7 @@ fn who_is_not_let_in_and_who_asks_for_nonsense_is_told() {
         (
             door,
             "record",
-            &["-o", new, "--key", "another"],
+            &["-o", new, "--key", WRONG],
             2,
             "authentication: wrong",
         ),
@@ -280,7 +272,7 @@ fn who_is_not_let_in_and_who_asks_for_nonsense_is_told() {
         (
             door,
             "watermark",
-            &["--text", "a", "--key", "another"],
+            &["--text", "a", "--key", WRONG],
             2,
             "authentication: wrong",
         ),
@@ -317,7 +309,7 @@ fn who_is_not_let_in_and_who_asks_for_nonsense_is_told() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{more:?}: {said}");
         assert!(said.contains(expected), "{more:?}: {said}");
-        assert!(!said.contains("another"), "{said}");
+        assert!(!said.contains(WRONG), "{said}");
     }
     assert_eq!(fs::read(film).expect("reads"), b"a film");
     assert!(!Path::new(new).exists());
@@ -472,4 +464,151 @@ fn a_recorder_looks_for_a_server_that_starts_again_and_goes_on_in_another_file()
         assert!(recorded.len() >= 2 * FPS, "{}", recorded.len());
         assert!(went_in.windows(recorded.len()).any(|some| some == recorded));
     }
+}
+
+/// Waits until the recording of `show` holds `milliseconds` or more.
+fn await_recorded(server: &Server, milliseconds: i64) -> serde_json::Value {
+    for _ in 0..MOST_LOOKS {
+        let told = server.get("/v1/live/show/recording").json();
+        if told["milliseconds"].as_i64() >= Some(milliseconds) {
+            return told;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!(
+        "never so much: {}",
+        server.get("/v1/live/show/recording").text()
+    );
+}
+
+#[test]
+fn the_server_records_a_stream_and_gives_what_there_is_of_it() {
+    if !have_ffmpeg("the_server_records_a_stream_and_gives_what_there_is_of_it") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &["--keep-free", "0"]);
+    let path = "/v1/live/show/recording";
+    assert_eq!(server.post(path, b"").status, 404);
+    assert_eq!(
+        server.get("/v1/recordings").json()["recordings"],
+        serde_json::json!([])
+    );
+    let source = recording(&scratch, "source.flv", 12);
+    let mut publishing = encoder(&source, &server.rtmp("show"));
+    await_status(&server, "show", "live");
+    assert_eq!(server.get(path).status, 404);
+    let begun = server.post(path, b"");
+    assert_eq!(
+        (begun.status, begun.json()["status"].as_str()),
+        (201, Some("recording"))
+    );
+    assert_eq!(server.post(path, b"").status, 200, "it goes on");
+    await_recorded(&server, 2_000);
+    let stopped = server.delete(path).json();
+    assert_eq!(stopped["status"], "stopped", "{stopped:#}");
+    assert_eq!(server.delete(path).status, 404);
+    // Another, to the end of the stream.
+    assert_eq!(server.post(path, b"").status, 201);
+    assert!(publishing.wait().expect("it ends").success());
+    await_status(&server, "show", "ended");
+    let ended = await_recorded(&server, 1);
+    assert_eq!(ended["status"], "stream_ended", "{ended:#}");
+
+    let listed = server.get("/v1/recordings").json();
+    assert_eq!(
+        listed["recordings"].as_array().map(Vec::len),
+        Some(2),
+        "{listed:#}"
+    );
+    let went_in = packets(text(&source), "0:v");
+    for (told, last) in [(&stopped, false), (&ended, true)] {
+        let url = told["files"][0]["url"].as_str().expect("an address");
+        let file = server.get(url);
+        assert_eq!(file.header("content-type"), "video/mp4");
+        assert_eq!(told["bytes"].as_u64(), Some(file.body.len() as u64));
+        let part = server.get_with(url, &[("range", "bytes=4-7")]);
+        assert_eq!((part.status, &part.body[..]), (206, &b"ftyp"[..]));
+        let downloaded = scratch.path("downloaded.mp4");
+        fs::write(&downloaded, &file.body).expect("writes");
+        let recorded = packets(text(&downloaded), "0:v");
+        assert!(recorded.len() >= 2 * FPS, "{}", recorded.len());
+        assert!(went_in.windows(recorded.len()).any(|some| some == recorded));
+        assert_eq!(went_in.ends_with(&recorded), last);
+        assert!(!packets(text(&downloaded), "0:a").is_empty());
+    }
+    for unknown in ["/v1/recordings/show.mp4", "/v1/recordings/..%2Fserve.log"] {
+        assert_eq!(server.get(unknown).status, 404, "{unknown}");
+    }
+}
+
+#[test]
+fn a_recording_ends_where_the_disk_may_take_no_more_and_the_stream_goes_on() {
+    if !have_ffmpeg("a_recording_ends_where_the_disk_may_take_no_more_and_the_stream_goes_on") {
+        return;
+    }
+    for (option, size, status) in [
+        ("--recording-size", "60KiB", "size_limit"),
+        ("--keep-free", "1000TiB", "disk_full"),
+    ] {
+        let (data, scratch) = (folder(), Scratch::new());
+        let server = server(&data, "1", &[option, size]);
+        let source = recording(&scratch, "source.flv", 9);
+        let mut publishing = encoder(&source, &server.rtmp("show"));
+        await_status(&server, "show", "live");
+        assert_eq!(server.post("/v1/live/show/recording", b"").status, 201);
+        assert!(publishing.wait().expect("it ends").success());
+        await_status(&server, "show", "ended");
+        let told = server.get("/v1/live/show/recording").json();
+        assert_eq!(told["status"], status, "{told:#}");
+        let index = server.url("/live/show/index.m3u8");
+        assert_eq!(luma(&index).len(), 9 * FPS);
+    }
+}
+
+#[test]
+fn what_a_stream_looks_like_now_is_given_as_a_small_picture() {
+    if !have_ffmpeg("what_a_stream_looks_like_now_is_given_as_a_small_picture") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &[]);
+    assert_eq!(server.get("/live/show/thumbnail.jpg").status, 404);
+    let large = scratch.make(
+        "source.flv",
+        &["testsrc2=size=1280x720:rate=25:duration=7"],
+        &[
+            "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-pix_fmt", "yuv420p",
+        ],
+    );
+    let mut publishing = encoder(&large, &server.rtmp("show"));
+    await_status(&server, "show", "live");
+    // The first segment is there, and so is a key frame.
+    assert_eq!(server.get("/live/show/video.m3u8").status, 200);
+    let first = server.get("/live/show/thumbnail.jpg");
+    assert_eq!(
+        (first.status, first.header("content-type")),
+        (200, "image/jpeg"),
+        "{}",
+        first.text()
+    );
+    assert_eq!(first.header("cache-control"), "public, max-age=1");
+    let path = scratch.path("thumbnail.jpg");
+    fs::write(&path, &first.body).expect("writes");
+    let probed = ffprobe(&path, &["-show_entries", "stream=width,height"]);
+    let size = (
+        probed["streams"][0]["width"].as_i64(),
+        probed["streams"][0]["height"].as_i64(),
+    );
+    assert_eq!(size, (Some(640), Some(360)));
+    // A picture, and not a ground of one colour.
+    let grey = ffmpeg(["-i", text(&path), "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+    let (dark, light) = (grey.iter().min(), grey.iter().max());
+    assert!(
+        dark < Some(&60) && light > Some(&200),
+        "{dark:?} to {light:?}"
+    );
+    assert!(publishing.wait().expect("it ends").success());
+    await_status(&server, "show", "ended");
+    assert_eq!(server.get("/live/show/thumbnail.jpg").status, 503);
 }
