@@ -22,6 +22,21 @@ pub const MAX_STREAMS: usize = 1_000;
 /// The longest name of a stream, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 
+/// What players are told while a stream has no publisher, or its publisher changes over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outage {
+    /// That there is nothing, part by part, as long as it lasts.
+    #[default]
+    Gaps,
+    /// Nothing: their requests wait.
+    Hold,
+}
+
+impl Outage {
+    /// All, by their names.
+    pub const NAMED: [(&str, Self); 2] = [("gaps", Self::Gaps), ("hold", Self::Hold)];
+}
+
 /// How streams are cut and kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HubConfig {
@@ -33,6 +48,8 @@ pub struct HubConfig {
     pub gop: GopLimits,
     /// Who waits when they join a stream.
     pub join: JoinConfig,
+    /// What players are told while nothing comes.
+    pub outage: Outage,
     /// How long a stream waits for its publisher to come back.
     pub linger: Duration,
     /// How long a stream that has ended is still to be seen.
@@ -79,6 +96,7 @@ impl Default for HubConfig {
             window_ms: 60_000,
             gop: GopLimits::default(),
             join: JoinConfig::default(),
+            outage: Outage::default(),
             linger: Duration::from_secs(10),
             afterglow: Duration::from_secs(60),
         }

@@ -23,7 +23,7 @@ mod stream;
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
-pub use hub::{Hub, HubConfig, Origin, PublishError};
+pub use hub::{Hub, HubConfig, Origin, Outage, PublishError};
 pub use joins::{Joins, JoinsReport, Waiting};
 pub use publisher::{PublishedTrack, Publisher};
 pub use snapshot::{Snapshot, Text};

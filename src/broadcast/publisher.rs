@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, interval_at};
 
-use crate::broadcast::hub::{HubConfig, Seat};
+use crate::broadcast::hub::{HubConfig, Outage, Seat};
 use crate::broadcast::stream::LiveStream;
 use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
 use crate::chunk::ChunkKey;
@@ -148,6 +149,7 @@ impl Publisher {
             prefix: self.stream.prefix(kind),
             target_duration_s: self.config.cutting.target_duration_s(),
             part_ms: self.config.cutting.part_ms,
+            gap_ms: self.config.cutting.segment_ms,
             window_ms: self.config.window_ms_of(self.stream.stream_type()),
         })
     }
@@ -161,10 +163,16 @@ impl Publisher {
             return Ok(());
         };
         let ticks = |ms: i64| ms * i64::from(timescale) / 1000;
-        let start = *self.source_start_ms.get_or_insert_with(|| {
-            self.begun = now();
-            milliseconds(frame.decode_time, timescale)
-        });
+        let start = match self.source_start_ms {
+            Some(start) => start,
+            None => {
+                self.begun = now();
+                // Times go on behind the hole, as the playlist does.
+                self.base_ms += i64::try_from(self.stream.filled_ms()).unwrap_or(0);
+                let start = milliseconds(frame.decode_time, timescale);
+                *self.source_start_ms.insert(start)
+            }
+        };
         frame.decode_time += ticks(self.base_ms) - ticks(start);
         let Some(segmenter) = &mut self.segmenter else {
             return Ok(());
@@ -191,7 +199,11 @@ impl Publisher {
         self.base_ms = end.max().unwrap_or(self.base_ms);
         self.source_start_ms = None;
         self.apply(cuts).await?;
-        self.stream.interrupted();
+        let number = self.stream.interrupted();
+        if self.config.outage == Outage::Gaps {
+            let part = Duration::from_millis(self.config.cutting.part_ms.into());
+            tokio::spawn(fill(Arc::clone(&self.stream), number, part));
+        }
         Ok(())
     }
 
@@ -254,6 +266,18 @@ impl Publisher {
         match track {
             LiveTrack::Video => self.clocks.video,
             LiveTrack::Audio => self.clocks.audio,
+        }
+    }
+}
+
+/// Fills hole `number` of a stream for as long as it is there, `part` by `part`.
+async fn fill(stream: Arc<LiveStream>, number: u64, part: Duration) {
+    // Late ticks are made up for: the hole is as long as it lasted.
+    let mut ticks = interval_at(Instant::now() + part, part);
+    loop {
+        ticks.tick().await;
+        if !stream.fill(number) {
+            return;
         }
     }
 }

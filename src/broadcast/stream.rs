@@ -67,6 +67,8 @@ struct State {
     status: StreamStatus,
     tracks: BTreeMap<LiveTrack, TrackState>,
     bytes_in: u64,
+    /// How often it broke off: each hole has its own number.
+    interruptions: u64,
     since: UnixMillis,
     /// It was deleted: its publisher has to go.
     dismissed: bool,
@@ -130,6 +132,7 @@ impl LiveStream {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
                 bytes_in: 0,
+                interruptions: 0,
                 since: now,
                 dismissed: false,
                 identity: None,
@@ -357,10 +360,11 @@ impl LiveStream {
         }
     }
 
-    /// The number of the segment of a track that is open or comes next.
-    pub fn current(&self, track: LiveTrack) -> Option<u64> {
+    /// Whether segment `number` of a track comes next, and has not begun.
+    pub fn is_next(&self, track: LiveTrack, number: u64) -> bool {
         let state = self.state();
-        state.tracks.get(&track).map(|track| track.window.current())
+        let track = state.tracks.get(&track);
+        track.is_some_and(|track| track.window.is_next(number))
     }
 
     pub(super) fn cache(&self) -> &FragmentCache {
@@ -396,10 +400,12 @@ impl LiveStream {
         }
     }
 
-    /// What the next segment of a track is called in the cache.
+    /// What the next segment of a track is called in the cache. If there was a hole, it
+    /// ends here.
     pub(super) fn next_key(&self, kind: LiveTrack) -> Option<crate::chunk::ChunkKey> {
-        let state = self.state();
-        let window = &state.tracks.get(&kind)?.window;
+        let mut state = self.state();
+        let window = &mut state.tracks.get_mut(&kind)?.window;
+        window.resume();
         Some(window.key(window.current()))
     }
 
@@ -430,13 +436,40 @@ impl LiveStream {
         self.change(kind, |track| track.window.close(ticks));
     }
 
-    /// The stream breaks off: what comes next is another stretch.
-    pub(super) fn interrupted(&self) {
+    /// The stream breaks off: what comes next is another stretch. Gives the number of
+    /// the hole.
+    pub(super) fn interrupted(&self) -> u64 {
         let mut state = self.state();
         let tracks = state.tracks.values_mut();
         tracks.for_each(|track| track.window.interrupt());
+        state.interruptions += 1;
+        let number = state.interruptions;
         drop(state);
         self.tell();
+        number
+    }
+
+    /// Another part of hole `number` in all tracks that have it. Whether it is there.
+    pub(super) fn fill(&self, number: u64) -> bool {
+        let mut state = self.state();
+        if state.interruptions != number {
+            return false;
+        }
+        let tracks = state.tracks.values_mut();
+        let filled = tracks.filter_map(|track| track.window.fill().then_some(()));
+        let there = filled.count() > 0;
+        drop(state);
+        if there {
+            self.tell();
+        }
+        there
+    }
+
+    /// How much was filled of the newest hole, in milliseconds.
+    pub(super) fn filled_ms(&self) -> u64 {
+        let state = self.state();
+        let filled = state.tracks.values().map(|track| track.window.filled_ms());
+        filled.max().unwrap_or(0)
     }
 
     /// Somebody publishes, or does no more.

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{Engine, EngineConfig};
 use crate::broadcast::rtmp::{self, Gate};
-use crate::broadcast::{Hub, HubConfig, dictionary};
+use crate::broadcast::{Hub, HubConfig, Outage, dictionary};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
@@ -112,6 +112,27 @@ pub(super) struct ServeArgs {
     )]
     live_linger: u64,
 
+    /// What players of a live stream are told while its encoder is gone: gaps (that there is
+    /// nothing, part by part), or hold (nothing; their requests wait)
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "LOOMCAST_LIVE_OUTAGE",
+        value_parser = outage,
+        default_value = "gaps"
+    )]
+    live_outage: Outage,
+
+    /// How far back players of a live stream may go, up to 12 hours
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_LIVE_WINDOW",
+        value_parser = clap::value_parser!(u64).range(1..=43_200),
+        default_value = "60"
+    )]
+    live_window: u64,
+
     /// Whose first request for a live stream waits: wait (everybody's, for the segment that is
     /// current then), low-latency (only that of a stream with nothing to begin with yet), or off
     #[arg(
@@ -169,6 +190,13 @@ fn admission(name: &str) -> Result<AdmissionKind, String> {
         .ok_or_else(|| "expected all or proven".into())
 }
 
+fn outage(name: &str) -> Result<Outage, String> {
+    let known = Outage::NAMED.iter().find(|(known, _)| *known == name);
+    known
+        .map(|(_, outage)| *outage)
+        .ok_or_else(|| "expected gaps or hold".into())
+}
+
 fn join_policy(name: &str) -> Result<JoinPolicy, String> {
     let known = JoinPolicy::NAMED.iter().find(|(known, _)| *known == name);
     known
@@ -211,6 +239,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             cache.clone(),
             HubConfig {
                 linger: Duration::from_secs(args.live_linger),
+                outage: args.live_outage,
+                window_ms: args.live_window * 1000,
                 join: JoinConfig {
                     policy: args.join_wait,
                     min_segments: args.join_min_segments.into(),

@@ -35,6 +35,7 @@ mod live;
 mod openapi;
 mod origin;
 mod otio;
+mod outage;
 mod output;
 mod players;
 mod properties;

@@ -5,6 +5,7 @@
 //! back until it has a part. What leaves the window is left to the cache, which
 //! keeps it for whoever still has it on a list.
 
+mod gaps;
 mod legacy;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,8 @@ pub struct WindowConfig {
     pub target_duration_s: u32,
     /// No part is longer, in milliseconds.
     pub part_ms: u32,
+    /// How long a segment is of which there is nothing, in milliseconds.
+    pub gap_ms: u32,
     /// How far back players may go, in milliseconds.
     pub window_ms: u64,
 }
@@ -63,6 +66,8 @@ struct Entry {
     begins: Opening,
     ticks: u64,
     parts: Vec<PartMeta>,
+    /// Whether there is nothing behind it.
+    gap: bool,
 }
 
 /// How a segment begins.
@@ -112,6 +117,9 @@ pub struct Window {
     discontinuities_gone: u64,
     /// Whether the track broke off, and what comes next is another stretch.
     interrupted: bool,
+    /// Whether the hole since then is filled, and how long it is by now, in milliseconds.
+    filling: bool,
+    filled_ms: u64,
     ended: bool,
 }
 
@@ -126,6 +134,8 @@ impl Window {
             next: FIRST_SEQUENCE,
             discontinuities_gone: 0,
             interrupted: false,
+            filling: false,
+            filled_ms: 0,
             ended: false,
         }
     }
@@ -136,12 +146,14 @@ impl Window {
         let number = self.next;
         self.next += 1;
         self.interrupted = false;
+        self.filling = false;
         self.ended = false;
         self.open = Some(Entry {
             number,
             begins,
             ticks: 0,
             parts: Vec::new(),
+            gap: false,
         });
         number
     }
@@ -159,6 +171,10 @@ impl Window {
         match self.open.take() {
             Some(entry) if entry.parts.is_empty() => self.next = entry.number,
             Some(entry) => {
+                let ticks = match entry.gap {
+                    true => entry.parts.iter().map(|part| u64::from(part.ticks)).sum(),
+                    false => ticks,
+                };
                 let entry = Entry { ticks, ..entry };
                 self.whole_ms += entry.milliseconds();
                 self.whole.push_back(Arc::new(entry));
@@ -168,15 +184,10 @@ impl Window {
         self.slide();
     }
 
-    /// The track breaks off: if it goes on, that is another stretch of it.
-    pub fn interrupt(&mut self) {
-        self.close(0);
-        self.interrupted = !self.whole.is_empty();
-    }
-
     /// Nothing will be added.
     pub fn end(&mut self) {
         self.close(0);
+        self.filling = false;
         self.ended = true;
     }
 
@@ -195,6 +206,11 @@ impl Window {
         self.open.as_ref().map_or(self.next, |open| open.number)
     }
 
+    /// Whether segment `number` comes next, and has not begun.
+    pub fn is_next(&self, number: u64) -> bool {
+        !self.ended && self.open.is_none() && number == self.next
+    }
+
     /// Where segment `number` is, if it is listed or open.
     pub fn place(&self, number: u64) -> Option<Place> {
         let open = self.open.as_ref().filter(|open| open.number == number);
@@ -203,6 +219,9 @@ impl Window {
             let index = number.checked_sub(self.whole.front()?.number)?;
             Some(self.whole.get(usize::try_from(index).ok()?)?.as_ref())
         })?;
+        if entry.gap {
+            return None;
+        }
         Some(Place {
             key: self.key(number),
             decode_time: entry.begins.decode_time,
@@ -298,6 +317,7 @@ impl Window {
             if index >= with_parts {
                 segment.parts = self.parts(entry)?;
             }
+            segment.gap = entry.gap;
             segment.discontinuity = entry.begins.discontinuity;
             segment.program_date_time = Some(entry.begins.taken);
             segment.map = Some(entry.begins.map.clone());
@@ -350,7 +370,7 @@ impl Window {
                 uri: self.part_uri(entry.number, index)?,
                 duration: entry.duration(part.ticks.into()),
                 independent: part.independent,
-                gap: false,
+                gap: entry.gap,
             })
         };
         entry.parts.iter().enumerate().map(reference).collect()

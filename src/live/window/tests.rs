@@ -5,6 +5,7 @@ fn window(window_ms: u64) -> Window {
         prefix: "/live/show/e1/video".into(),
         target_duration_s: 2,
         part_ms: 500,
+        gap_ms: 2000,
         window_ms,
     })
 }
@@ -221,4 +222,62 @@ fn only_segments_near_the_end_tell_of_their_parts() {
     // Eight seconds, and the one that reaches into them.
     assert_eq!(told[..15], [0; 15]);
     assert_eq!(told[15..], [4; 5]);
+}
+
+#[test]
+fn a_hole_is_filled_with_segments_of_which_there_is_nothing() {
+    let mut window = window(60_000);
+    assert!(!window.fill(), "nothing has begun");
+    add(&mut window, 2, false);
+    assert!(!window.fill(), "nothing is missing");
+    window.interrupt();
+    (0..5).for_each(|_| assert!(window.fill()));
+    // Whoever is waited for and leaves again changes nothing.
+    window.interrupt();
+    assert_eq!(window.filled_ms(), 2500);
+    let text = |window: &Window, listing| {
+        let text = window.playlist(listing).expect("clean").to_text();
+        text.replace("/live/show/e1/video/", "")
+    };
+    let low_latency = text(&window, Listing::LowLatency);
+    let hole = low_latency.find("#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:02.000Z");
+    let hole = low_latency[hole.expect("after the last")..].to_owned();
+    insta::assert_snapshot!(hole, @"");
+    assert_eq!((window.place(3), window.place(4)), (None, None));
+    assert!(!window.is_next(4));
+    let legacy = text(&window, Listing::Legacy);
+    assert!(
+        legacy.ends_with(
+            "#EXT-X-GAP\n#EXTINF:2.0,\n3.lhls.m4s\n#EXT-X-PREFETCH:4.lhls.m4s\n\
+             #EXT-X-PREFETCH-DISCONTINUITY\n#EXT-X-PREFETCH:5.lhls.m4s\n"
+        ),
+        "{legacy}"
+    );
+    assert!(window.announces(4) && window.announces(5));
+
+    window.resume();
+    assert!(!window.fill());
+    assert!(window.is_next(5));
+    assert_eq!(window.open(opening(7000, true)), 5);
+    window.part(part());
+    window.close(500);
+    let after = text(&window, Listing::LowLatency);
+    assert!(
+        after.contains("#EXT-X-GAP\n#EXTINF:0.5,\n4.m4s\n#EXT-X-DISCONTINUITY\n"),
+        "{after}"
+    );
+}
+
+#[test]
+fn a_hole_that_is_never_followed_by_anything_ends_with_the_stream() {
+    let mut window = window(60_000);
+    add(&mut window, 1, false);
+    window.interrupt();
+    (0..5).for_each(|_| assert!(window.fill()));
+    window.end();
+    assert!(!window.fill());
+    let playlist = window.playlist(Listing::LowLatency).expect("clean");
+    let gaps = playlist.segments.iter().map(|segment| segment.gap);
+    assert_eq!(gaps.collect::<Vec<_>>(), [false, true, true]);
+    assert!(playlist.ended);
 }
