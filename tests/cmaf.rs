@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use bytes::Bytes;
 use loomcast::cmaf::{
-    AudioTrack, ProgressiveTrack, Sample, Track, VideoTrack, fragment, init_segment, progressive,
-    read_fragment, retime, retimed,
+    AudioConfig, AudioTrack, Colours, ProgressiveTrack, Sample, Track, VideoConfig, VideoTrack,
+    fragment, init_segment, progressive, read_fragment, retime, retimed,
 };
 use mp4_atom::{Codec, Decode as _, Encode as _, Header, Moov};
 
@@ -96,7 +96,8 @@ fn source(path: &Path, args: &[&str]) -> Source {
                 timescale,
                 width,
                 height,
-                avcc: avcc.split_off(8).into(),
+                config: VideoConfig::Avc(avcc.split_off(8).into()),
+                colours: Colours::BT709,
             })
         }
         Codec::Mp4a(entry) => {
@@ -110,7 +111,7 @@ fn source(path: &Path, args: &[&str]) -> Source {
             Track::Audio(AudioTrack {
                 timescale,
                 channels: 2,
-                asc,
+                config: AudioConfig::Aac(asc),
                 bitrate: config.avg_bitrate,
             })
         }

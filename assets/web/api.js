@@ -17,6 +17,8 @@
  * @typedef {{id:string, title:string, description:string, width:number, height:number, fps:string, duration_s:number,
  *   fields:Field[], variants:string[]}} Template
  * @typedef {{template:string, data:Record<string,string>, variant?:string, scheme?:string, chunk_max_ms?:number}} VideoRequest
+ * @typedef {{name:string, status:"live"|"away"|"ended", since_unix_ms:number, bytes_in:number,
+ *   tracks:{track:string, codec:string|null}[], audience?:{now:Record<string,number>, skips:number}}} LiveStream
  * @typedef {{store:{chunks:number, bytes:number}, cache:{hits:number, misses:number, coalesced:number}}} Stats
  */
 
@@ -38,6 +40,13 @@ export const keys = {
   /** @param {string} _reason @returns {string|null} */
   ask: (_reason) => null,
 };
+
+/** Asks for a key and keeps it. @param {string} reason @returns {boolean} whether one was given */
+export function askForKey(reason) {
+  const key = keys.ask(reason);
+  if (key) sessionStorage.setItem(KEY, key);
+  return Boolean(key);
+}
 
 /** @returns {Record<string, string>} */
 function keyHeader() {
@@ -145,6 +154,12 @@ export const getStats = (signal) => request("/v1/stats", { signal });
 /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<VideoStatus>} */
 export const getVideo = (id, signal) => request(`/v1/videos/${encodeURIComponent(id)}`, { signal });
 
+/** @param {AbortSignal} [signal] @returns {Promise<{now_unix_ms: number, streams: LiveStream[]}>} */
+export const listLive = (signal) => request("/v1/live", { headers: keyHeader(), signal });
+
+/** @param {string} name @param {AbortSignal} [signal] @returns {Promise<LiveStream & {now_unix_ms: number}>} */
+export const getLive = (name, signal) => request(`/v1/live/${encodeURIComponent(name)}`, { signal });
+
 /** @param {string} id */
 export const posterUrl = (id) => `/v1/templates/${encodeURIComponent(id)}/poster.jpg`;
 
@@ -162,9 +177,7 @@ export async function createVideo(body, signal) {
       return await request("/v1/videos", { method: "POST", headers, body: JSON.stringify(body), signal });
     } catch (error) {
       const keyless = error instanceof ApiError && (error.status === 401 || error.status === 403);
-      const key = keyless ? keys.ask(error.message) : null;
-      if (!key) throw error;
-      sessionStorage.setItem(KEY, key);
+      if (!keyless || !askForKey(error.message)) throw error;
     }
   }
 }

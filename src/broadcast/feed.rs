@@ -9,6 +9,7 @@ use crate::cmaf::Track;
 use crate::live::gop::{GopCache, GopLimits, Next, Position};
 use crate::live::packet::{Packet, Setup};
 use crate::live::{LiveFrame, LiveTrack};
+use crate::playlist::UnixMillis;
 
 /// How often a reader may be too slow and go on at the newest key frame. After that
 /// it is cut off: its connection does not carry the stream.
@@ -48,10 +49,10 @@ impl Feed {
         }
     }
 
-    /// A stretch begins.
-    pub(super) fn begin(&self, tracks: Vec<(LiveTrack, Track)>) {
+    /// A stretch begins; what has decode time 0 would have been taken at `taken`.
+    pub(super) fn begin(&self, tracks: Vec<(LiveTrack, Track)>, taken: UnixMillis) {
         let mut state = self.state();
-        state.setup = Some(Arc::new(Setup::new(tracks)));
+        state.setup = Some(Arc::new(Setup::new(tracks, taken)));
         state.last = [None; LiveTrack::ALL.len()];
         state.over = false;
         state.gop.nobody_joins();

@@ -1,14 +1,17 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::cmaf::VideoTrack;
+use crate::cmaf::{Colours, VideoConfig, VideoTrack};
+
+const TAKEN: UnixMillis = UnixMillis(1_790_000_000_000);
 
 fn tracks() -> Vec<(LiveTrack, Track)> {
     let track = Track::Video(VideoTrack {
         timescale: 90_000,
         width: 16,
         height: 16,
-        avcc: Bytes::from_static(b"record"),
+        config: VideoConfig::Avc(Bytes::from_static(b"record")),
+        colours: Colours::BT709,
     });
     vec![(LiveTrack::Video, track)]
 }
@@ -48,7 +51,7 @@ fn read(reader: &mut Reader) -> Vec<i64> {
 fn a_reader_begins_with_a_setup_and_a_key_frame() {
     let feed = feed(100);
     let mut early = feed.join();
-    feed.begin(tracks());
+    feed.begin(tracks(), TAKEN);
     assert!(read(&mut early).is_empty());
     picture(&feed, 0, false);
     picture(&feed, 1, true);
@@ -64,7 +67,7 @@ fn a_reader_begins_with_a_setup_and_a_key_frame() {
 #[test]
 fn another_stretch_is_another_setup() {
     let feed = feed(100);
-    feed.begin(tracks());
+    feed.begin(tracks(), TAKEN);
     picture(&feed, 0, true);
     let mut reader = feed.join();
     assert_eq!(read(&mut reader), [-1, 0]);
@@ -72,7 +75,7 @@ fn another_stretch_is_another_setup() {
     // Who comes while nobody publishes waits for what is new.
     let mut late = feed.join();
     assert!(read(&mut late).is_empty());
-    feed.begin(tracks());
+    feed.begin(tracks(), TAKEN);
     picture(&feed, 1, false);
     picture(&feed, 2, true);
     assert_eq!(read(&mut reader), [-1, 2]);
@@ -82,7 +85,7 @@ fn another_stretch_is_another_setup() {
 #[test]
 fn a_slow_reader_goes_on_at_the_newest_key_frame_and_is_cut_off_at_last() {
     let feed = feed(4);
-    feed.begin(tracks());
+    feed.begin(tracks(), TAKEN);
     let mut slow = feed.join();
     let mut quick = feed.join();
     let mut at = 0;
@@ -105,7 +108,7 @@ fn a_slow_reader_goes_on_at_the_newest_key_frame_and_is_cut_off_at_last() {
 #[test]
 fn a_frame_is_said_to_last_as_long_as_the_one_before_it() {
     let feed = feed(100);
-    feed.begin(tracks());
+    feed.begin(tracks(), TAKEN);
     let mut reader = feed.join();
     picture(&feed, 0, true);
     picture(&feed, 2, false);
@@ -123,7 +126,7 @@ fn a_frame_is_said_to_last_as_long_as_the_one_before_it() {
 #[tokio::test]
 async fn a_reader_waits_and_is_told_of_the_end() {
     let feed = feed(100);
-    feed.begin(tracks());
+    feed.begin(tracks(), TAKEN);
     let mut reader = feed.join();
     let waiting = tokio::spawn(async move {
         let mut count = 0;

@@ -59,6 +59,8 @@ pub struct Publisher {
     segmenter: Option<Segmenter>,
     clocks: Clocks,
     writers: BTreeMap<LiveTrack, FragmentWriter>,
+    /// The tracks of a stretch of which no frame came yet.
+    announced: Option<Vec<(LiveTrack, Track)>>,
     /// The source's time that is [`Self::base_ms`] in the stream.
     source_start_ms: Option<i64>,
     /// Where in the stream this stretch of it begins, and when that was.
@@ -85,6 +87,7 @@ impl Publisher {
                 audio: None,
             },
             writers: BTreeMap::new(),
+            announced: None,
             source_start_ms: None,
             base_ms: base_ms.max(ORIGIN_MS),
             begun: now(),
@@ -140,7 +143,8 @@ impl Publisher {
         self.segmenter = Some(Segmenter::new(self.config.cutting, self.clocks));
         let described = tracks.iter();
         let described = described.map(|published| (published.kind, published.track.clone()));
-        self.stream.feed().begin(described.collect());
+        // When that was is known at its first frame.
+        self.announced = Some(described.collect());
         Ok(())
     }
 
@@ -174,6 +178,9 @@ impl Publisher {
             }
         };
         frame.decode_time += ticks(self.base_ms) - ticks(start);
+        if let Some(tracks) = self.announced.take() {
+            self.stream.feed().begin(tracks, self.taken_at(0));
+        }
         let Some(segmenter) = &mut self.segmenter else {
             return Ok(());
         };
@@ -240,8 +247,7 @@ impl Publisher {
         };
         let (writer, fragment) = begin(self.stream.cache(), key).await?;
         self.writers.insert(track, writer);
-        let since = milliseconds(decode_time, timescale) - self.base_ms;
-        let taken = UnixMillis(self.begun.0.saturating_add_signed(since));
+        let taken = self.taken_at(milliseconds(decode_time, timescale));
         let broken = self.broken.iter().position(|broken| *broken == track);
         let discontinuity = broken.map(|index| self.broken.remove(index)).is_some();
         let begins = Opening {
@@ -253,6 +259,11 @@ impl Publisher {
         };
         self.stream.opened(track, fragment, begins);
         Ok(())
+    }
+
+    /// When what this stretch has at `ms` of the stream was taken.
+    const fn taken_at(&self, ms: i64) -> UnixMillis {
+        UnixMillis(self.begun.0.saturating_add_signed(ms - self.base_ms))
     }
 
     /// What it would cost to have a segment again: it cannot be had, so no less than
@@ -301,7 +312,8 @@ async fn begin(
     Ok((writer, access.fragment))
 }
 
-pub(super) fn now() -> UnixMillis {
+/// The wall clock, as streams are dated by it.
+pub fn now() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     UnixMillis(since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -182,7 +182,7 @@ mod tests {
                 .dec_specific
                 .as_ref()
                 .map(|specific| specific.raw.clone()),
-            Some(audio().asc.to_vec())
+            Some(audio().config.record().to_vec())
         );
         assert_eq!(
             (config.object_type_indication, config.avg_bitrate),

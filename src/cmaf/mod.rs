@@ -10,6 +10,8 @@
 //! on a timeline in constant time.
 
 mod beginning;
+mod codec;
+mod entry;
 mod fragment;
 mod init;
 mod progressive;
@@ -20,13 +22,14 @@ mod track;
 
 use thiserror::Error;
 
+pub use codec::{AudioConfig, Colours, VideoConfig, codec_string};
 pub use fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET, Sample, fragment, fragment_of_track};
 pub use init::{init_of_tracks, init_segment};
 pub use progressive::{Extent, MAX_MOVIE_SAMPLES, Progressive, ProgressiveTrack, progressive};
 pub use read::{SampleInfo, decode_time, read_fragment};
 pub use retime::{Retimed, placed, retime, retimed};
 pub use segment_type::SEGMENT_TYPE;
-pub use track::{AudioTrack, Track, VideoTrack, codec_string};
+pub use track::{AudioTrack, Track, VideoTrack};
 
 /// The most samples one part may hold: more than a minute of video at
 /// 240 frames a second, where a part lasts about half a second.

@@ -1,15 +1,13 @@
-//! What a track is: its codec configuration, its sample entry and its name in
-//! RFC 6381. The samples themselves do not belong here.
+//! What a track is, and the boxes around its sample entry. The samples themselves
+//! do not belong here.
 
-use bytes::Bytes;
-use mp4_atom::{
-    Atom as _, Audio, Avc1, Avcc, Codec, Colr, Dinf, Dref, Edts, Encode as _, FixedPoint, Hdlr,
-    Mdhd, Mdia, Minf, Mp4a, Pasp, Smhd, Stbl, Stsd, Tkhd, Trak, Url, Visual, Vmhd, esds,
-};
+use mp4_atom::{Dinf, Dref, Edts, Hdlr, Mdhd, Mdia, Minf, Smhd, Stbl, Stsd, Tkhd, Trak, Url, Vmhd};
 
 use super::CmafError;
+use super::codec::{AudioConfig, Colours, VideoConfig};
+use super::entry::{audio_entry, video_entry};
 
-/// H.264 in BT.709 limited range with square pixels.
+/// Pictures with square pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoTrack {
     /// Ticks a second.
@@ -18,19 +16,21 @@ pub struct VideoTrack {
     pub width: u16,
     /// Picture height in pixels.
     pub height: u16,
-    /// The AVCDecoderConfigurationRecord (ISO/IEC 14496-15): SPS and PPS.
-    pub avcc: Bytes,
+    /// How they are coded.
+    pub config: VideoConfig,
+    /// Which colours their numbers mean.
+    pub colours: Colours,
 }
 
-/// AAC.
+/// Sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioTrack {
     /// Ticks a second: the sample rate.
     pub timescale: u32,
     /// How many channels, 1 to 8.
     pub channels: u8,
-    /// The AudioSpecificConfig (ISO/IEC 14496-3).
-    pub asc: Bytes,
+    /// How it is coded.
+    pub config: AudioConfig,
     /// Average bits a second.
     pub bitrate: u32,
 }
@@ -44,9 +44,6 @@ pub enum Track {
     Audio(AudioTrack),
 }
 
-/// `avcC` before its parameter sets: version, profile, compatibility, level, length size, count.
-const AVCC_MIN: usize = 6;
-
 impl Track {
     /// Ticks a second.
     pub const fn timescale(&self) -> u32 {
@@ -54,19 +51,6 @@ impl Track {
             Self::Video(video) => video.timescale,
             Self::Audio(audio) => audio.timescale,
         }
-    }
-}
-
-/// The codec as RFC 6381 names it, for `CODECS` in playlists and MIME types.
-pub fn codec_string(track: &Track) -> Result<String, CmafError> {
-    match track {
-        Track::Video(video) => match video.avcc.as_ref() {
-            [_, profile, compatibility, level, ..] if video.avcc.len() >= AVCC_MIN => {
-                Ok(format!("avc1.{profile:02X}{compatibility:02X}{level:02X}"))
-            }
-            _ => Err(bad_avcc(video)),
-        },
-        Track::Audio(audio) => Ok(format!("mp4a.40.{}", object_type(&audio.asc)?)),
     }
 }
 
@@ -166,114 +150,10 @@ pub(super) fn trak(
     })
 }
 
-fn video_entry(video: &VideoTrack) -> Result<Codec, CmafError> {
-    for (field, value) in [("width", video.width), ("height", video.height)] {
-        if value == 0 {
-            return Err(CmafError::Track {
-                field,
-                value: "0".into(),
-                expected: "1 to 65535 pixels",
-            });
-        }
-    }
-    let mut record = video.avcc.as_ref();
-    let avcc = Avcc::decode_body(&mut record).map_err(|_| bad_avcc(video))?;
-    let mut again = Vec::new();
-    avcc.encode(&mut again)?;
-    let described =
-        !avcc.sequence_parameter_sets.is_empty() && !avcc.picture_parameter_sets.is_empty();
-    // What a decoder gets must be what the encoder said, to the byte.
-    if !described || again.get(8..) != Some(video.avcc.as_ref()) {
-        return Err(bad_avcc(video));
-    }
-    Ok(Codec::Avc1(Avc1 {
-        visual: Visual {
-            data_reference_index: 1,
-            width: video.width,
-            height: video.height,
-            ..Visual::default()
-        },
-        avcc,
-        // Code point 1 of each is BT.709 (ISO/IEC 23091-2).
-        colr: Some(Colr::new(1, 1, 1, false)?),
-        pasp: Some(Pasp::new(1, 1)?),
-        ..Avc1::default()
-    }))
-}
-
-fn audio_entry(audio: &AudioTrack) -> Result<Codec, CmafError> {
-    if !(1..=8).contains(&audio.channels) {
-        let value = audio.channels.to_string();
-        return Err(CmafError::Track {
-            field: "channels",
-            value,
-            expected: "1 to 8",
-        });
-    }
-    object_type(&audio.asc)?;
-    /// MPEG-4 audio, in the registry of object types.
-    const MPEG4_AUDIO: u8 = 0x40;
-    /// An audio stream, among the kinds of streams.
-    const AUDIO_STREAM: u8 = 5;
-    Ok(Codec::Mp4a(Mp4a {
-        audio: Audio {
-            data_reference_index: 1,
-            channel_count: audio.channels.into(),
-            sample_size: 16,
-            // The field has 16 bits; a higher rate is left to the AudioSpecificConfig.
-            sample_rate: FixedPoint::from(u16::try_from(audio.timescale).unwrap_or(0)),
-        },
-        esds: esds::Esds {
-            es_desc: esds::EsDescriptor {
-                dec_config: esds::DecoderConfig {
-                    object_type_indication: MPEG4_AUDIO,
-                    stream_type: AUDIO_STREAM,
-                    max_bitrate: audio.bitrate,
-                    avg_bitrate: audio.bitrate,
-                    dec_specific: Some(esds::DecoderSpecific {
-                        raw: audio.asc.to_vec(),
-                        ..esds::DecoderSpecific::default()
-                    }),
-                    ..esds::DecoderConfig::default()
-                },
-                ..esds::EsDescriptor::default()
-            },
-        },
-        btrt: None,
-        taic: None,
-    }))
-}
-
-/// The audio object type at the head of an AudioSpecificConfig: 2 is AAC-LC.
-fn object_type(asc: &[u8]) -> Result<u8, CmafError> {
-    /// All ones in the five bits of the type: six more bits follow.
-    const ESCAPE: u8 = 31;
-    let object_type = match asc {
-        [first, second, ..] if first >> 3 == ESCAPE => 32 + ((first & 7) << 3 | second >> 5),
-        [first, _, ..] => first >> 3,
-        _ => 0,
-    };
-    if object_type == 0 || asc.len() > 64 {
-        let value = format!("{} bytes", asc.len());
-        return Err(CmafError::Track {
-            field: "asc",
-            value,
-            expected: "an AudioSpecificConfig of 2 to 64 bytes",
-        });
-    }
-    Ok(object_type)
-}
-
-fn bad_avcc(video: &VideoTrack) -> CmafError {
-    CmafError::Track {
-        field: "avcc",
-        value: format!("{} bytes", video.avcc.len()),
-        expected: "an AVCDecoderConfigurationRecord with SPS and PPS",
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     /// High profile, level 3.1; the parameter sets are those x264 writes for 64x48.
@@ -288,7 +168,8 @@ pub(super) mod tests {
             timescale: 90_000,
             width: 64,
             height: 48,
-            avcc: avcc.into(),
+            config: VideoConfig::Avc(avcc.into()),
+            colours: Colours::BT709,
         }
     }
 
@@ -297,24 +178,8 @@ pub(super) mod tests {
         AudioTrack {
             timescale: 48_000,
             channels: 2,
-            asc: Bytes::from_static(&[0x11, 0x90]),
+            config: AudioConfig::Aac(Bytes::from_static(&[0x11, 0x90])),
             bitrate: 128_000,
-        }
-    }
-
-    #[test]
-    fn codecs_are_named_as_rfc_6381_says() {
-        assert_eq!(codec_string(&Track::Video(video())).unwrap(), "avc1.64001F");
-        for (asc, name) in [
-            (&[0x11, 0x90][..], "mp4a.40.2"),
-            (&[0x2b, 0x11, 0x88], "mp4a.40.5"),
-            (&[0xf9, 0x40], "mp4a.40.42"),
-        ] {
-            let track = Track::Audio(AudioTrack {
-                asc: Bytes::copy_from_slice(asc),
-                ..audio()
-            });
-            assert_eq!(codec_string(&track).unwrap(), name);
         }
     }
 
@@ -334,15 +199,15 @@ pub(super) mod tests {
                 ..video()
             }),
             Track::Video(VideoTrack {
-                avcc: Bytes::new(),
+                config: VideoConfig::Avc(Bytes::new()),
                 ..video()
             }),
             Track::Video(VideoTrack {
-                avcc: video().avcc.slice(..12),
+                config: VideoConfig::Avc(video().config.record().slice(..12)),
                 ..video()
             }),
             Track::Video(VideoTrack {
-                avcc: Bytes::from_static(&[1, 100, 0, 31, 255, 0xe0, 0]),
+                config: VideoConfig::Avc(Bytes::from_static(&[1, 100, 0, 31, 255, 0xe0, 0])),
                 ..video()
             }),
             Track::Audio(AudioTrack {
@@ -358,11 +223,11 @@ pub(super) mod tests {
                 ..audio()
             }),
             Track::Audio(AudioTrack {
-                asc: Bytes::from_static(&[0x11]),
+                config: AudioConfig::Aac(Bytes::from_static(&[0x11])),
                 ..audio()
             }),
             Track::Audio(AudioTrack {
-                asc: vec![0x11; 65].into(),
+                config: AudioConfig::Aac(vec![0x11; 65].into()),
                 ..audio()
             }),
         ];
@@ -372,24 +237,5 @@ pub(super) mod tests {
                 "{track:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_sample_rate_beyond_16_bits_is_left_to_the_decoder_configuration() {
-        let audio = AudioTrack {
-            timescale: 96_000,
-            ..audio()
-        };
-        let Ok(Codec::Mp4a(entry)) = audio_entry(&audio) else {
-            panic!("not mp4a")
-        };
-        assert_eq!(entry.audio.sample_rate.integer(), 0);
-        let config = entry
-            .esds
-            .es_desc
-            .dec_config
-            .dec_specific
-            .expect("a configuration");
-        assert_eq!(config.raw, audio.asc);
     }
 }

@@ -31,7 +31,9 @@ use crate::cache::{
     Access, CacheError, CompleteChunk, FillError, FragmentCache, Outcome, Presence,
 };
 use crate::chunk::{ChunkKey, ChunkSpec, ReuseClass};
-use crate::cmaf::{self, AudioTrack, CmafError, Track, VideoTrack};
+use crate::cmaf::{
+    self, AudioConfig, AudioTrack, CmafError, Colours, Track, VideoConfig, VideoTrack,
+};
 use crate::digest::Digest;
 use crate::media::aac_config;
 use crate::partition::{PlacedChunk, TrackKind};
@@ -221,7 +223,8 @@ impl Delivery {
             timescale: profile.timescale(),
             width,
             height,
-            avcc,
+            config: VideoConfig::Avc(avcc),
+            colours: Colours::BT709,
         });
         self.remember(name, track)
     }
@@ -237,7 +240,7 @@ impl Delivery {
         let track = AudioTrack {
             timescale,
             channels: profile.channels,
-            asc,
+            config: AudioConfig::Aac(asc),
             bitrate: profile.bitrate,
         };
         self.remember(name, Track::Audio(track))

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::broadcast::{AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol};
+use crate::broadcast::{AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, now};
 use crate::cmaf::{Retimed, Track, codec_string, placed};
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::join::VIEWER;
@@ -171,7 +171,10 @@ pub(super) async fn segment(
 /// `GET /v1/live`
 pub(super) async fn list(State(state): State<Arc<AppState>>) -> Json<Value> {
     let streams = state.hub.streams();
-    Json(json!({ "streams": streams.iter().map(|stream| report(stream)).collect::<Vec<_>>() }))
+    Json(json!({
+        "now_unix_ms": now().0,
+        "streams": streams.iter().map(|stream| report(stream)).collect::<Vec<_>>(),
+    }))
 }
 
 /// `GET /v1/live/{name}`
@@ -179,7 +182,9 @@ pub(super) async fn show(
     State(state): State<Arc<AppState>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(Json(report(&*find(&state, &name)?)))
+    let mut report = report(&*find(&state, &name)?);
+    report["now_unix_ms"] = json!(now().0);
+    Ok(Json(report))
 }
 
 /// `DELETE /v1/live/{name}`: ends the stream, sends its publisher away and forgets it.

@@ -14,7 +14,7 @@ use futures_util::stream;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::broadcast::{Ended, LiveStream, PushProtocol, Pushed, Reader, Viewer};
+use crate::broadcast::{Ended, LiveStream, PushProtocol, Pushed, Reader, Viewer, now};
 use crate::http::live::{JOIN_DEADLINE, find};
 use crate::http::{ApiError, AppState};
 use crate::live::packet::{Packet, Setup};
@@ -32,9 +32,9 @@ pub(super) async fn flv(
     State(state): State<Arc<AppState>>,
     Path(file): Path<String>,
 ) -> Result<Response, ApiError> {
-    let name = file.strip_suffix(".flv").ok_or_else(|| {
-        ApiError::NotFound(format!("nothing at /live/{file}: expected {file}.flv"))
-    })?;
+    let name = file
+        .strip_suffix(".flv")
+        .ok_or_else(|| ApiError::NotFound(format!("no stream file {file:?}: expected NAME.flv")))?;
     let stream = find(&state, name)?;
     let (audience, setup) = watch(&stream, PushProtocol::HttpFlv).await?;
     let head = setup.flv_head();
@@ -180,6 +180,8 @@ fn beginning(setup: &Setup) -> Option<[Message; 2]> {
         "type": "setup",
         "mime": format!("video/mp4; codecs=\"{codecs}\""),
         "tracks": kinds.collect::<Vec<_>>(),
+        "taken_unix_ms": setup.taken().0,
+        "now_unix_ms": now().0,
     });
     let init = setup.mp4()?.clone();
     Some([

@@ -116,6 +116,7 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(health::ready))
         // Studio
         .route("/", get(studio::page))
+        .route("/live", get(studio::live))
         .route("/studio/{file}", get(studio::file))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state),

@@ -22,14 +22,21 @@ macro_rules! studio_file {
 }
 
 /// The files below `/studio/`.
-const FILES: [(&str, &[u8]); 12] = [
+const FILES: [(&str, &[u8]); 19] = [
     studio_file!("style.css"),
     studio_file!("app.js"),
     studio_file!("api.js"),
     studio_file!("dom.js"),
     studio_file!("form.js"),
     studio_file!("history.js"),
+    studio_file!("live.js"),
+    studio_file!("live-hls.js"),
+    studio_file!("live-list.js"),
+    studio_file!("live-view.js"),
     studio_file!("player.js"),
+    studio_file!("push.js"),
+    studio_file!("push-edge.js"),
+    studio_file!("push-queue.js"),
     studio_file!("result.js"),
     studio_file!("share.js"),
     studio_file!("strip.js"),
@@ -45,6 +52,14 @@ pub(super) async fn page() -> Response {
     answer(
         "text/html; charset=utf-8",
         include_bytes!("../../assets/web/index.html"),
+    )
+}
+
+/// `GET /live`
+pub(super) async fn live() -> Response {
+    answer(
+        "text/html; charset=utf-8",
+        include_bytes!("../../assets/web/live.html"),
     )
 }
 

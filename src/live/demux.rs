@@ -1,52 +1,27 @@
 //! Tags of a publisher to tracks and frames.
 //!
-//! Which tracks there are is known when a configuration of each has come, or when
-//! one kind has come alone for long enough. Until then frames are held. What comes
-//! later with another configuration, or after a jump in time, begins a new stretch.
-//!
-//! Times of RTMP are whole milliseconds. Pictures keep them exactly; sound, whose
-//! frames last no whole milliseconds, is counted in samples, and put right where
-//! it has strayed.
-
-use std::collections::VecDeque;
+//! Times of RTMP are whole milliseconds.
 
 use bytes::Bytes;
-use h264_reader::avcc::AvcDecoderConfigurationRecord;
 use thiserror::Error;
 
-use crate::cmaf::{AudioTrack, CmafError, Track, VideoTrack, codec_string};
+use crate::cmaf::{AudioConfig, VideoConfig};
+use crate::live::clock::RollingClock;
+use crate::live::describe::DescribeError;
 use crate::live::flv::{
     AudioCodec, AudioTag, FlvError, TagKind, VideoCodec, VideoTag, audio_tag, video_tag,
 };
-use crate::live::frame::{LiveFrame, LiveTrack};
+use crate::live::stretch::{CLOCK, Picture, Stretches};
+use crate::live::{av1, opus};
+use crate::profile::AAC_FRAME_SAMPLES;
 
-/// Ticks a second of pictures.
-const VIDEO_CLOCK: u32 = 90_000;
+pub use crate::live::stretch::Demuxed;
 
-/// How long one kind of tags alone is taken for a stream that has but this kind yet.
-const ALONE_MS: i64 = 1_000;
+/// Ticks a millisecond.
+const TICKS: i64 = CLOCK as i64 / 1000;
 
-/// Frames that are held until the tracks are known: two seconds of pictures at 60
-/// a second and of sound.
-const MAX_HELD_FRAMES: usize = 256;
-
-/// A step of the source's clock that no jitter explains.
-const JUMP_MS: i64 = 5_000;
-
-/// How far sound may stray from its times before it is put right.
-const STRAY_MS: i64 = 60;
-
-/// Bits a second of AAC that does not say.
-const AAC_BITRATE: u32 = 128_000;
-
-/// What came of a tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Demuxed {
-    /// A stretch of the stream begins, with these tracks.
-    Begin(Vec<(LiveTrack, Track)>),
-    /// The next frame of one of them, its time as the source counts.
-    Frame(LiveFrame),
-}
+/// Bits of a tag's time.
+const CLOCK_BITS: u32 = 32;
 
 /// Why a tag could not be used.
 #[derive(Debug, Error)]
@@ -54,43 +29,24 @@ pub enum DemuxError {
     /// It could not be read.
     #[error(transparent)]
     Flv(#[from] FlvError),
-    /// It could be read, but its codec cannot be published.
-    #[error("the {track} is {codec}: expected {expected}")]
-    Codec {
-        /// Of which track.
-        track: &'static str,
-        /// What it is.
-        codec: &'static str,
-        /// What it may be.
-        expected: &'static str,
-    },
-    /// A decoder configuration that makes no sense.
-    #[error("the configuration of the {track} cannot be used: {reason}")]
-    Config {
-        /// Of which track.
-        track: &'static str,
-        /// Why.
-        reason: String,
-    },
     /// A decoder configuration from which no track can be made.
     #[error(transparent)]
-    Cmaf(#[from] CmafError),
+    Describe(#[from] DescribeError),
 }
 
 /// From tags, in the order in which they come, to tracks and frames.
-#[derive(Default)]
 pub struct Demuxer {
-    video: Option<Track>,
-    audio: Option<Track>,
-    /// The records that those were made of.
-    video_record: Bytes,
-    audio_record: Bytes,
-    begun: bool,
-    held: VecDeque<LiveFrame>,
-    /// The time of the first tag since nothing was known, and of the last.
-    since_ms: Option<i64>,
-    clock: Clock,
-    sound: Option<i64>,
+    clock: RollingClock,
+    stretches: Stretches,
+}
+
+impl Default for Demuxer {
+    fn default() -> Self {
+        Self {
+            clock: RollingClock::new(CLOCK_BITS),
+            stretches: Stretches::default(),
+        }
+    }
 }
 
 impl Demuxer {
@@ -105,56 +61,27 @@ impl Demuxer {
         if kind == TagKind::Script {
             return Ok(out);
         }
-        let step = self.clock.step(timestamp_ms);
-        let now = self.clock.now;
-        if step.abs() > JUMP_MS && self.since_ms.is_some() {
-            self.begin_anew();
-        }
-        let since = *self.since_ms.get_or_insert(now);
+        let step = self.clock.step(timestamp_ms.into()) * TICKS;
+        let now = self.clock.now() * TICKS;
+        self.stretches.at(now, step);
         match kind {
             TagKind::Video => self.video(now, body, &mut out)?,
             TagKind::Audio => self.audio(now, body, &mut out)?,
             TagKind::Script => {}
         }
-        let both = self.video.is_some() && self.audio.is_some();
-        let waited = now - since >= ALONE_MS || self.held.len() >= MAX_HELD_FRAMES;
-        if !self.begun && (both || waited && (self.video.is_some() || self.audio.is_some())) {
-            self.begin(&mut out);
-        }
+        self.stretches.settle(&mut out);
         Ok(out)
-    }
-
-    fn begin(&mut self, out: &mut Vec<Demuxed>) {
-        self.begun = true;
-        let tracks = [
-            (LiveTrack::Video, &self.video),
-            (LiveTrack::Audio, &self.audio),
-        ];
-        let tracks = tracks
-            .into_iter()
-            .filter_map(|(kind, track)| Some((kind, track.clone()?)));
-        out.push(Demuxed::Begin(tracks.collect()));
-        out.extend(self.held.drain(..).map(Demuxed::Frame));
-    }
-
-    /// What follows has nothing to do with what was.
-    fn begin_anew(&mut self) {
-        self.begun = false;
-        self.held.clear();
-        self.since_ms = None;
-        self.sound = None;
     }
 
     fn video(&mut self, now: i64, body: &Bytes, out: &mut Vec<Demuxed>) -> Result<(), DemuxError> {
         match video_tag(body)? {
-            VideoTag::Config { codec, record } => {
-                known_video(codec)?;
-                if record.is_empty() || record == self.video_record {
-                    return Ok(());
-                }
-                let changed = self.video.replace(pictures(&record)?).is_some();
-                self.video_record = record;
-                self.reconfigured(changed);
+            VideoTag::Config { codec, record } if !record.is_empty() => {
+                let config = match codec {
+                    VideoCodec::Avc => VideoConfig::Avc,
+                    VideoCodec::Hevc => VideoConfig::Hevc,
+                    VideoCodec::Av1 => VideoConfig::Av1,
+                };
+                self.stretches.describe_video(config(record))?;
             }
             VideoTag::Frame {
                 codec,
@@ -162,189 +89,59 @@ impl Demuxer {
                 composition_ms,
                 data,
             } => {
-                known_video(codec)?;
-                if self.video.is_none() || data.is_empty() {
-                    return Ok(());
-                }
-                let ticks = i64::from(VIDEO_CLOCK) / 1000;
-                let offset = i64::from(composition_ms).max(0) * ticks;
-                let frame = LiveFrame {
-                    track: LiveTrack::Video,
-                    decode_time: now * ticks,
-                    composition_offset: u32::try_from(offset).unwrap_or(0),
+                let data = match codec {
+                    VideoCodec::Avc | VideoCodec::Hevc => data,
+                    VideoCodec::Av1 => av1::without_delimiters(data),
+                };
+                let picture = Picture {
+                    decode_time: now,
+                    composition_offset: i64::from(composition_ms) * TICKS,
                     sync: key,
                     data,
                 };
-                self.frame(frame, out);
+                self.stretches.picture(picture, out);
             }
-            VideoTag::End | VideoTag::Metadata { .. } | VideoTag::Command => {}
+            VideoTag::Config { .. }
+            | VideoTag::End
+            | VideoTag::Metadata { .. }
+            | VideoTag::Command => {}
         }
         Ok(())
     }
 
     fn audio(&mut self, now: i64, body: &Bytes, out: &mut Vec<Demuxed>) -> Result<(), DemuxError> {
         match audio_tag(body)? {
-            AudioTag::Config { codec, record } => {
-                known_audio(codec)?;
-                if record.is_empty() || record == self.audio_record {
-                    return Ok(());
-                }
-                let changed = self.audio.replace(sound(&record)?).is_some();
-                self.audio_record = record;
-                self.sound = None;
-                self.reconfigured(changed);
+            AudioTag::Config { codec, record } if !record.is_empty() => {
+                let config = match codec {
+                    AudioCodec::Aac => AudioConfig::Aac,
+                    AudioCodec::Opus => AudioConfig::Opus,
+                };
+                self.stretches.describe_audio(config(record))?;
             }
             AudioTag::Frame { codec, data } => {
-                known_audio(codec)?;
-                let Some(track) = self.audio.as_ref().filter(|_| !data.is_empty()) else {
-                    return Ok(());
+                let samples = match codec {
+                    AudioCodec::Aac => Some(AAC_FRAME_SAMPLES),
+                    AudioCodec::Opus => opus::samples(&data),
                 };
-                let rate = i64::from(track.timescale());
-                let said = now * rate / 1000;
-                let counted = self.sound.unwrap_or(said);
-                let strayed = (counted - said).abs() * 1000 > STRAY_MS * rate;
-                let decode_time = if strayed { said } else { counted };
-                self.sound = Some(decode_time + i64::from(crate::profile::AAC_FRAME_SAMPLES));
-                let frame = LiveFrame {
-                    track: LiveTrack::Audio,
-                    decode_time,
-                    composition_offset: 0,
-                    sync: true,
-                    data,
-                };
-                self.frame(frame, out);
+                // A packet that does not even say how long it is cannot be heard.
+                if let Some(samples) = samples {
+                    self.stretches.sound(now, samples, data, out);
+                }
             }
-            AudioTag::End | AudioTag::Channels { .. } => {}
+            AudioTag::Config { .. } | AudioTag::End | AudioTag::Channels { .. } => {}
         }
         Ok(())
     }
-
-    /// A configuration came that there was not.
-    fn reconfigured(&mut self, changed: bool) {
-        // A track that comes late is a change too: until then there was none.
-        if self.begun || changed {
-            self.begin_anew();
-        }
-    }
-
-    fn frame(&mut self, frame: LiveFrame, out: &mut Vec<Demuxed>) {
-        if self.begun {
-            out.push(Demuxed::Frame(frame));
-        } else {
-            self.held.push_back(frame);
-        }
-    }
-}
-
-/// A clock of 32 bits that goes round, made one that does not.
-#[derive(Default)]
-struct Clock {
-    now: i64,
-    last: Option<u32>,
-}
-
-impl Clock {
-    /// How far it went to `timestamp_ms`.
-    fn step(&mut self, timestamp_ms: u32) -> i64 {
-        let step = match self.last.replace(timestamp_ms) {
-            // Nearer forwards or backwards, whichever is less.
-            Some(last) => i64::from(timestamp_ms.wrapping_sub(last).cast_signed()),
-            None => i64::from(timestamp_ms),
-        };
-        self.now += step;
-        step
-    }
-}
-
-const fn known_video(codec: VideoCodec) -> Result<(), DemuxError> {
-    let codec = match codec {
-        VideoCodec::Avc => return Ok(()),
-        VideoCodec::Hevc => "HEVC",
-        VideoCodec::Av1 => "AV1",
-    };
-    Err(DemuxError::Codec {
-        track: "video",
-        codec,
-        expected: "H.264",
-    })
-}
-
-const fn known_audio(codec: AudioCodec) -> Result<(), DemuxError> {
-    match codec {
-        AudioCodec::Aac => Ok(()),
-        AudioCodec::Opus => Err(DemuxError::Codec {
-            track: "audio",
-            codec: "Opus",
-            expected: "AAC",
-        }),
-    }
-}
-
-/// The track of an AVCDecoderConfigurationRecord.
-fn pictures(record: &Bytes) -> Result<Track, DemuxError> {
-    let bad = |reason: String| DemuxError::Config {
-        track: "video",
-        reason,
-    };
-    let parsed = AvcDecoderConfigurationRecord::try_from(&record[..])
-        .map_err(|error| bad(format!("{error:?}")))?;
-    let context = parsed
-        .create_context()
-        .map_err(|error| bad(format!("{error:?}")))?;
-    let sps = context
-        .sps()
-        .next()
-        .ok_or_else(|| bad("there is no SPS".into()))?;
-    let (width, height) = sps
-        .pixel_dimensions()
-        .map_err(|error| bad(format!("{error:?}")))?;
-    let side =
-        |pixels: u32| u16::try_from(pixels).map_err(|_| bad(format!("{pixels} pixels a side")));
-    let track = Track::Video(VideoTrack {
-        timescale: VIDEO_CLOCK,
-        width: side(width)?,
-        height: side(height)?,
-        avcc: record.clone(),
-    });
-    codec_string(&track)?;
-    Ok(track)
-}
-
-/// The track of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
-fn sound(record: &Bytes) -> Result<Track, DemuxError> {
-    const RATES: [u32; 13] = [
-        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
-        8_000, 7_350,
-    ];
-    let bad = |reason: &str| DemuxError::Config {
-        track: "audio",
-        reason: reason.to_owned(),
-    };
-    let [first, second, ..] = record[..] else {
-        return Err(bad("it has less than two bytes"));
-    };
-    let index = usize::from((first & 7) << 1 | second >> 7);
-    let rate = RATES
-        .get(index)
-        .ok_or_else(|| bad("a sample rate of its own"))?;
-    let channels = match second >> 3 & 0xf {
-        channels @ 1..=6 => channels,
-        7 => 8,
-        _ => return Err(bad("channels of its own")),
-    };
-    let track = Track::Audio(AudioTrack {
-        timescale: *rate,
-        channels,
-        asc: record.clone(),
-        bitrate: AAC_BITRATE,
-    });
-    codec_string(&track)?;
-    Ok(track)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmaf::Track;
+    use crate::live::LiveTrack;
+    use crate::live::flv::{
+        audio_config_body, audio_frame_body, video_config_body, video_frame_body,
+    };
 
     /// 1280 by 720, High.
     const AVCC: &[u8] = &[
@@ -516,11 +313,48 @@ mod tests {
     }
 
     #[test]
+    fn hevc_and_av1_and_opus_are_published_as_they_come() {
+        let hvcc = b"\x01\x01\x60\0\0\0\x90\0\0\0\0\0\x3c\xf0\0\xfc\xfd\xf8\xf8\0\0\x0f\x01\
+            \xa1\0\x01\0\x2b\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x3c\xa0\x0a\
+            \x08\x0c\x1f\x3e\x59\x59\x52\x93\x0b\xc0\x5a\x02\0\0\x03\0\x02\0\0\x03\0\x32\x10";
+        let av1c = b"\x81\0\x0c\0\x0a\x0b\0\0\0\x04\x3c\xfe\xcc\x02\xf8\0\x40";
+        for (codec, record, frame, stored) in [
+            (
+                VideoCodec::Hevc,
+                &hvcc[..],
+                &b"\0\0\0\x01\x26"[..],
+                &b"\0\0\0\x01\x26"[..],
+            ),
+            (VideoCodec::Av1, av1c, b"\x12\0\x32\x01a", b"\x32\x01a"),
+        ] {
+            let mut source = Source::new();
+            source.video(0, &video_config_body(codec, record));
+            let head = b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0";
+            source.audio(0, &audio_config_body(AudioCodec::Opus, head));
+            source.video(40, &video_frame_body(codec, true, 0, frame));
+            // Twice 20 ms.
+            for at in [40, 61] {
+                source.audio(at, &audio_frame_body(AudioCodec::Opus, &[0xfc, 1]));
+            }
+            let Demuxed::Begin(tracks) = &source.1[0] else {
+                panic!("begins")
+            };
+            let Track::Video(video) = &tracks[0].1 else {
+                panic!("pictures")
+            };
+            assert_eq!((video.width, video.height), (320, 180));
+            assert_eq!(video.config.record(), record);
+            let Demuxed::Frame(picture) = &source.1[1] else {
+                panic!("a picture")
+            };
+            assert_eq!((picture.decode_time, &picture.data[..]), (3600, stored));
+            assert_eq!(source.times(LiveTrack::Audio), [1920, 2880]);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_published_is_named() {
         let mut demuxer = Demuxer::default();
-        let hevc = Bytes::from_static(b"\x90hvc1\x01");
-        let error = demuxer.push(TagKind::Video, 0, &hevc).expect_err("HEVC");
-        assert_eq!(error.to_string(), "the video is HEVC: expected H.264");
         let broken = Bytes::from_static(&[0x17, 0, 0, 0, 0, 1, 2, 3]);
         let error = demuxer
             .push(TagKind::Video, 0, &broken)

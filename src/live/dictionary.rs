@@ -123,11 +123,9 @@ impl Request {
         let mut json = serde_json::Deserializer::from_slice(line);
         let line: Line = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let field = error.path().to_string();
-            let field = if field == "." {
-                "request".into()
-            } else {
-                field
-            };
+            // A list is read as one, and is none of these.
+            let whole = field == "." || field.starts_with('[');
+            let field = if whole { "request".into() } else { field };
             RequestError::new(field, error.into_inner().to_string())
         })?;
         json.end()

@@ -3,9 +3,10 @@ use bytes::Bytes;
 use super::*;
 use crate::live::packet::Setup;
 use crate::live::{LiveFrame, LiveTrack};
+use crate::playlist::UnixMillis;
 
 fn setup() -> Arc<Setup> {
-    Arc::new(Setup::new(Vec::new()))
+    Arc::new(Setup::new(Vec::new(), UnixMillis(0)))
 }
 
 /// A picture of `size` bytes.

@@ -9,26 +9,35 @@
 //!
 //! - [`rtmp`]: an encoder that publishes, from its first byte to its last.
 //! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
-//! - [`demux`]: tags to tracks and frames.
+//! - [`demux`]: tags to tracks and frames; where a stretch of them begins.
 //! - [`Segmenter`]: frames to parts and segments.
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
 //! - [`dictionary`]: what those say who give a stream, take one, or work on it.
+//! - [`source`]: where a stream is pulled from.
 //! - [`window`]: the newest segments of a track, and their playlists.
 //! - [`join`]: which request for a playlist waits, and for what; [`viewers`]: who asks.
 
+mod av1;
+mod clock;
 mod cutter;
 pub mod demux;
+mod describe;
 pub mod dictionary;
 pub mod flv;
 mod frame;
 pub mod gop;
+mod hevc;
 pub mod join;
+mod opus;
 pub mod packet;
 pub mod rtmp;
 mod segmenter;
+pub mod source;
+mod stretch;
 pub mod viewers;
 pub mod window;
 
+pub use describe::DescribeError;
 pub use frame::{LiveFrame, LiveTrack, milliseconds};
 pub use segmenter::{Clocks, Cut, Cutting, Ending, Segmenter};

@@ -8,27 +8,33 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use crate::cmaf::{CmafError, Sample, Track, codec_string, fragment_of_track, init_of_tracks};
+use crate::cmaf::{
+    AudioConfig, CmafError, Sample, Track, VideoConfig, codec_string, fragment_of_track,
+    init_of_tracks,
+};
 use crate::live::flv::{
     AudioCodec, TagKind, VideoCodec, audio_config_body, audio_frame_body, flv_header,
     video_config_body, video_frame_body, write_tag,
 };
 use crate::live::frame::{LiveFrame, LiveTrack, milliseconds};
+use crate::playlist::UnixMillis;
 
 /// The tracks of a stretch of a stream: what decoders are set up with.
 #[derive(Debug)]
 pub struct Setup {
     tracks: Vec<(LiveTrack, Track)>,
+    taken: UnixMillis,
     flv: OnceLock<Option<Bytes>>,
     mp4: OnceLock<Option<Bytes>>,
 }
 
 impl Setup {
-    /// Of these tracks.
-    pub fn new(mut tracks: Vec<(LiveTrack, Track)>) -> Self {
+    /// Of these tracks; what has decode time 0 would have been taken at `taken`.
+    pub fn new(mut tracks: Vec<(LiveTrack, Track)>, taken: UnixMillis) -> Self {
         tracks.sort_by_key(|(kind, _)| *kind);
         Self {
             tracks,
+            taken,
             flv: OnceLock::new(),
             mp4: OnceLock::new(),
         }
@@ -43,6 +49,12 @@ impl Setup {
     pub fn track(&self, wanted: LiveTrack) -> Option<&Track> {
         let found = self.tracks.iter().find(|(kind, _)| *kind == wanted);
         found.map(|(_, track)| track)
+    }
+
+    /// The wall clock at decode time 0 of the stretch: what playlists date its segments
+    /// by, too.
+    pub const fn taken(&self) -> UnixMillis {
+        self.taken
     }
 
     /// The codecs as RFC 6381 names them, with commas between.
@@ -188,11 +200,11 @@ impl Packet {
 fn config_body(track: &Track) -> (TagKind, Bytes) {
     match track {
         Track::Video(video) => {
-            let body = video_config_body(VideoCodec::Avc, &video.avcc);
+            let body = video_config_body(video_codec(&video.config), video.config.record());
             (TagKind::Video, body)
         }
         Track::Audio(audio) => {
-            let body = audio_config_body(AudioCodec::Aac, &audio.asc);
+            let body = audio_config_body(audio_codec(&audio.config), audio.config.record());
             (TagKind::Audio, body)
         }
     }
@@ -203,14 +215,30 @@ fn frame_body(track: &Track, frame: &LiveFrame) -> Option<(TagKind, Bytes)> {
         Track::Video(video) => {
             let offset = milliseconds(frame.composition_offset.into(), video.timescale);
             let offset = i32::try_from(offset).ok()?;
-            let body = video_frame_body(VideoCodec::Avc, frame.sync, offset, &frame.data);
+            let codec = video_codec(&video.config);
+            let body = video_frame_body(codec, frame.sync, offset, &frame.data);
             (TagKind::Video, body)
         }
-        Track::Audio(_) => {
-            let body = audio_frame_body(AudioCodec::Aac, &frame.data);
+        Track::Audio(audio) => {
+            let body = audio_frame_body(audio_codec(&audio.config), &frame.data);
             (TagKind::Audio, body)
         }
     })
+}
+
+const fn video_codec(config: &VideoConfig) -> VideoCodec {
+    match config {
+        VideoConfig::Avc(_) => VideoCodec::Avc,
+        VideoConfig::Hevc(_) => VideoCodec::Hevc,
+        VideoConfig::Av1(_) => VideoCodec::Av1,
+    }
+}
+
+const fn audio_codec(config: &AudioConfig) -> AudioCodec {
+    match config {
+        AudioConfig::Aac(_) => AudioCodec::Aac,
+        AudioConfig::Opus(_) => AudioCodec::Opus,
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cmaf::{AudioTrack, VideoTrack, read_fragment};
+use crate::cmaf::{AudioTrack, Colours, VideoTrack, read_fragment};
 use crate::live::flv::{AudioTag, VideoTag, audio_tag, video_tag};
 
 fn setup(tracks: &[LiveTrack]) -> Arc<Setup> {
@@ -9,18 +9,24 @@ fn setup(tracks: &[LiveTrack]) -> Arc<Setup> {
                 timescale: 90_000,
                 width: 16,
                 height: 16,
-                avcc: Bytes::from_static(b"\x01\x64\x00\x1f\xff\xe1\0\x01\x67\x01\0\x01\x68"),
+                config: VideoConfig::Avc(Bytes::from_static(
+                    b"\x01\x64\x00\x1f\xff\xe1\0\x01\x67\x01\0\x01\x68",
+                )),
+                colours: Colours::BT709,
             }),
             LiveTrack::Audio => Track::Audio(AudioTrack {
                 timescale: 48_000,
                 channels: 2,
-                asc: Bytes::from_static(&[0x11, 0x90]),
+                config: AudioConfig::Aac(Bytes::from_static(&[0x11, 0x90])),
                 bitrate: 128_000,
             }),
         };
         (*kind, track)
     };
-    Arc::new(Setup::new(tracks.iter().map(track).collect()))
+    Arc::new(Setup::new(
+        tracks.iter().map(track).collect(),
+        UnixMillis(0),
+    ))
 }
 
 fn packet(setup: &Arc<Setup>, track: LiveTrack, decode_time: i64, sync: bool) -> Packet {

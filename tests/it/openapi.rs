@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::server::{Server, small_edit};
 
-/// Routes that are no part of the API: the studio's page and its files.
-const STUDIO: [&str; 2] = ["/", "/studio/{file}"];
+/// Routes that are no part of the API: the studio's pages and their files.
+const STUDIO: [&str; 3] = ["/", "/live", "/studio/{file}"];
 
 /// Served by another route's handler, as a path segment is one parameter.
 const MP4: &str = "/v1/videos/{id}.mp4";

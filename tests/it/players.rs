@@ -17,7 +17,7 @@ use crate::server::{Server, have, small_edit};
 const BROWSER_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The page gives up before the test does, so that its log is seen.
-const PAGE_DEADLINE: Duration = Duration::from_secs(90);
+pub const PAGE_DEADLINE: Duration = Duration::from_secs(90);
 
 /// Chromium with one page, killed at the end.
 struct Browser {
@@ -101,6 +101,11 @@ pub fn play_in_chromium(server: &Server, source: &str, viewing: Viewing) -> Valu
         .replace("SEEK_TO", &json!(viewing.seek).to_string())
         .replace("= SIZES", &format!("= {}", json!(viewing.sizes)))
         .replace("DEADLINE_MS", &PAGE_DEADLINE.as_millis().to_string());
+    open_in_chromium(page, || ())
+}
+
+/// Opens `page` in Chromium, calls `opened` when it is there, and returns what it tells.
+pub fn open_in_chromium(page: String, opened: impl FnOnce()) -> Value {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address");
     listener.set_nonblocking(false).expect("blocking");
@@ -108,21 +113,40 @@ pub fn play_in_chromium(server: &Server, source: &str, viewing: Viewing) -> Valu
     // Ends with the test's process: nobody connects any more.
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            if let Some(result) = answer(stream, &page) {
-                drop(tell.send(result));
-                return;
+            if let Some(said) = answer(stream, &page) {
+                let last = matches!(said, Said::Result(_));
+                drop(tell.send(said));
+                if last {
+                    return;
+                }
             }
         }
     });
     let _browser = Browser::open(&format!("http://{address}/"));
-    let result = told
-        .recv_timeout(BROWSER_DEADLINE)
-        .expect("the page tells its result");
-    serde_json::from_slice(&result).expect("JSON")
+    let mut opened = Some(opened);
+    loop {
+        let said = told.recv_timeout(BROWSER_DEADLINE);
+        match said.expect("the page tells its result") {
+            Said::Opened => {
+                if let Some(opened) = opened.take() {
+                    opened();
+                }
+            }
+            Said::Result(result) => return serde_json::from_slice(&result).expect("JSON"),
+        }
+    }
 }
 
-/// Serves the page; returns the body of the page's POST.
-fn answer(mut stream: TcpStream, page: &str) -> Option<Vec<u8>> {
+/// What is heard of a page.
+enum Said {
+    /// The browser has it.
+    Opened,
+    /// The body of its POST.
+    Result(Vec<u8>),
+}
+
+/// Serves the page.
+fn answer(mut stream: TcpStream, page: &str) -> Option<Said> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
@@ -140,7 +164,8 @@ fn answer(mut stream: TcpStream, page: &str) -> Option<Vec<u8>> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let (status, text) = match first.split(' ').nth(1)? {
+    let path = first.split(' ').nth(1)?;
+    let (status, text) = match path {
         "/" => ("200 OK", page),
         "/result" => ("200 OK", ""),
         _ => ("404 Not Found", ""),
@@ -151,7 +176,10 @@ fn answer(mut stream: TcpStream, page: &str) -> Option<Vec<u8>> {
     );
     stream.write_all(head.as_bytes()).ok()?;
     stream.write_all(text.as_bytes()).ok()?;
-    first.starts_with("POST").then_some(body)
+    match path {
+        "/" => Some(Said::Opened),
+        _ => first.starts_with("POST").then_some(Said::Result(body)),
+    }
 }
 
 /// What must be true of every playback to the end.

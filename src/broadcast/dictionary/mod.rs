@@ -4,7 +4,6 @@
 //! A pushing end sends a stream, a subscription end is sent one, a plug-in end is
 //! sent one and may send another back, which others then take.
 
-mod give;
 mod take;
 
 use std::net::SocketAddr;
@@ -19,16 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broadcast::audience::PushProtocol;
 use crate::broadcast::connections::Door;
-use crate::broadcast::dictionary::give::Intake;
 use crate::broadcast::dictionary::take::send;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
+use crate::broadcast::intake::{Intake, IntakeError};
 use crate::broadcast::listen::listen;
-use crate::broadcast::publisher::PublishingError;
 use crate::broadcast::rtmp::Gate;
 use crate::broadcast::stream::LiveStream;
-use crate::live::demux::DemuxError;
 use crate::live::dictionary::{Answer, MAX_LINE_BYTES, Request, RequestError, Role, StreamType};
-use crate::live::flv::FlvError;
 use crate::live::rtmp::Secret;
 
 /// Connections at a time: many subscription ends a stream.
@@ -56,11 +52,7 @@ enum ConnectionError {
     #[error("it was sent away: {0}")]
     Refused(#[from] RequestError),
     #[error(transparent)]
-    Flv(#[from] FlvError),
-    #[error(transparent)]
-    Demux(#[from] DemuxError),
-    #[error(transparent)]
-    Publishing(#[from] PublishingError),
+    Intake(#[from] IntakeError),
     #[error("it sent nothing for {} s", .0.as_secs())]
     Silent(Duration),
     #[error("it took nothing for {} s", .0.as_secs())]
@@ -172,7 +164,7 @@ async fn pushing(
     let taken = async {
         answer(&mut socket, &Answer::granted(index)).await?;
         intake.take(more).await?;
-        intake.read(&mut socket).await
+        Ok(intake.read(&mut socket).await?)
     };
     let taken = tokio::select! {
         taken = taken => taken,
@@ -234,7 +226,7 @@ async fn taking(
         let (mut from, mut to) = socket.split();
         let given = async {
             match &mut intake {
-                Some(intake) => intake.read(&mut from).await,
+                Some(intake) => Ok(intake.read(&mut from).await?),
                 None => Ok(take::until_gone(&mut from).await?),
             }
         };

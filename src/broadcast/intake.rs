@@ -1,20 +1,35 @@
-//! A stream that comes as FLV, on its way to its publisher.
+//! A stream that comes as a file would, on its way to its publisher.
 
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::timeout;
 
-use crate::broadcast::dictionary::ConnectionError;
-use crate::broadcast::publisher::Publisher;
-use crate::live::demux::Demuxer;
-use crate::live::flv::TagReader;
+use crate::broadcast::publisher::{Publisher, PublishingError};
+use crate::live::demux::{DemuxError, Demuxer};
+use crate::live::flv::{FlvError, TagReader};
 
 /// How long whoever gives a stream may be silent.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// What is read at a time, in bytes.
 const READ_BYTES: usize = 64 << 10;
+
+/// Why a stream cannot be taken in.
+#[derive(Debug, Error)]
+pub(super) enum IntakeError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Flv(#[from] FlvError),
+    #[error(transparent)]
+    Demux(#[from] DemuxError),
+    #[error(transparent)]
+    Publishing(#[from] PublishingError),
+    #[error("it sent nothing for {} s", .0.as_secs())]
+    Silent(Duration),
+}
 
 /// Bytes of FLV in, frames to the publisher.
 pub(super) struct Intake {
@@ -36,11 +51,11 @@ impl Intake {
     pub(super) async fn read(
         &mut self,
         from: &mut (impl AsyncRead + Unpin),
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<(), IntakeError> {
         let mut buffer = vec![0; READ_BYTES];
         loop {
             let read = timeout(SILENCE, from.read(&mut buffer)).await;
-            let count = read.map_err(|_| ConnectionError::Silent(SILENCE))??;
+            let count = read.map_err(|_| IntakeError::Silent(SILENCE))??;
             if count == 0 {
                 return Ok(());
             }
@@ -49,7 +64,7 @@ impl Intake {
     }
 
     /// The next bytes.
-    pub(super) async fn take(&mut self, bytes: &[u8]) -> Result<(), ConnectionError> {
+    pub(super) async fn take(&mut self, bytes: &[u8]) -> Result<(), IntakeError> {
         self.tags.feed(bytes);
         while let Some(tag) = self.tags.next_tag()? {
             for demuxed in self.demuxer.push(tag.kind, tag.timestamp_ms, &tag.body)? {
