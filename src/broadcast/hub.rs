@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::broadcast::connections::{Door, Entry};
 use crate::broadcast::publisher::{Publisher, now};
+use crate::broadcast::shelf::Shelf;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
 use crate::live::Cutting;
@@ -169,6 +170,7 @@ pub enum PublishError {
 pub struct Hub {
     config: HubConfig,
     cache: FragmentCache,
+    shelf: Shelf,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
@@ -185,6 +187,7 @@ impl Hub {
     pub fn new(cache: FragmentCache, config: HubConfig) -> Self {
         Self {
             config,
+            shelf: Shelf::new(cache.store()),
             cache,
             known: Arc::default(),
         }
@@ -202,12 +205,12 @@ impl Hub {
         let entry = known.entry(name.to_owned()).or_insert_with(|| {
             let now = now();
             let epoch = format!("{:x}", now.0);
-            let cache = self.cache.clone();
+            let place = (self.cache.clone(), self.shelf.clone());
             let config = HubConfig {
                 gop: self.config.gop_of(stream_type),
                 ..self.config
             };
-            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, cache, &config, now);
+            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, place, &config, now);
             // Not live before it has its publisher.
             stream.set_status(StreamStatus::Away);
             Known {

@@ -19,6 +19,7 @@ mod listen;
 mod publisher;
 pub mod pulls;
 pub mod rtmp;
+mod shelf;
 mod snapshot;
 mod stream;
 

@@ -23,6 +23,11 @@ use crate::playlist::{TagError, UnixMillis};
 /// before showing does, and no time is negative.
 const ORIGIN_MS: i64 = 10_000;
 
+/// How long a publisher may give nothing before its stream is taken to be interrupted. A
+/// segment is two seconds old by then, as a rule, and another has to be listed within
+/// one and a half target durations (rfc8216bis, 6.2.1).
+pub const STALL: Duration = Duration::from_secs(4);
+
 /// Why a frame could not be published.
 #[derive(Debug, Error)]
 pub enum PublishingError {
@@ -59,7 +64,9 @@ pub struct Publisher {
     segmenter: Option<Segmenter>,
     clocks: Clocks,
     writers: BTreeMap<LiveTrack, FragmentWriter>,
-    /// The tracks of a stretch of which no frame came yet.
+    /// The tracks of the stretch.
+    tracks: Vec<PublishedTrack>,
+    /// The same, if no frame of it came yet.
     announced: Option<Vec<(LiveTrack, Track)>>,
     /// The source's time that is [`Self::base_ms`] in the stream.
     source_start_ms: Option<i64>,
@@ -87,6 +94,7 @@ impl Publisher {
                 audio: None,
             },
             writers: BTreeMap::new(),
+            tracks: Vec::new(),
             announced: None,
             source_start_ms: None,
             base_ms: base_ms.max(ORIGIN_MS),
@@ -143,6 +151,7 @@ impl Publisher {
         self.segmenter = Some(Segmenter::new(self.config.cutting, self.clocks));
         let described = tracks.iter();
         let described = described.map(|published| (published.kind, published.track.clone()));
+        self.tracks = tracks.to_vec();
         // When that was is known at its first frame.
         self.announced = Some(described.collect());
         Ok(())
@@ -153,7 +162,7 @@ impl Publisher {
             prefix: self.stream.prefix(kind),
             target_duration_s: self.config.cutting.target_duration_s(),
             part_ms: self.config.cutting.part_ms,
-            gap_ms: self.config.cutting.segment_ms,
+            gap_ms: (self.config.outage == Outage::Gaps).then_some(self.config.cutting.segment_ms),
             window_ms: self.config.window_ms_of(self.stream.stream_type()),
         })
     }
@@ -194,6 +203,16 @@ impl Publisher {
         self.apply(cuts).await
     }
 
+    /// Nothing came for [`STALL`]. What comes next is another stretch of the same
+    /// tracks, as players cannot be held until then.
+    pub async fn stalled(&mut self) -> Result<(), PublishingError> {
+        if self.config.outage == Outage::Hold || self.source_start_ms.is_none() {
+            return Ok(());
+        }
+        let tracks = self.tracks.clone();
+        self.begin(&tracks).await
+    }
+
     /// Ends the stretch; the stream waits for another.
     pub async fn end_stretch(&mut self) -> Result<(), PublishingError> {
         let Some(mut segmenter) = self.segmenter.take() else {
@@ -207,10 +226,8 @@ impl Publisher {
         self.source_start_ms = None;
         self.apply(cuts).await?;
         let number = self.stream.interrupted();
-        if self.config.outage == Outage::Gaps {
-            let part = Duration::from_millis(self.config.cutting.part_ms.into());
-            tokio::spawn(fill(Arc::clone(&self.stream), number, part));
-        }
+        let part = Duration::from_millis(self.config.cutting.part_ms.into());
+        tokio::spawn(fill(Arc::clone(&self.stream), number, part));
         Ok(())
     }
 
@@ -235,6 +252,8 @@ impl Publisher {
                         writer.finish(self.cost_ms(track, ticks))?;
                     }
                     self.stream.closed(track, ticks.into());
+                    let stream = Arc::clone(&self.stream);
+                    tokio::spawn(async move { stream.look(track).await });
                 }
             }
         }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::broadcast::connections::Door;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
-use crate::broadcast::publisher::{Publisher, PublishingError};
+use crate::broadcast::publisher::{Publisher, PublishingError, STALL};
 use crate::live::demux::{DemuxError, Demuxed, Demuxer};
 use crate::live::rtmp::{Publishing, RtmpError, RtmpEvent, Secret};
 
@@ -147,12 +147,7 @@ impl Connection {
     async fn run(&mut self, hub: &Hub, gate: &Gate) -> Result<(), ConnectionError> {
         let mut buffer = vec![0; READ_BYTES];
         loop {
-            let patience = match self.publisher {
-                Some(_) => SILENCE,
-                None => ASKING,
-            };
-            let read = timeout(patience, self.socket.read(&mut buffer)).await;
-            let count = read.map_err(|_| ConnectionError::Silent(patience))??;
+            let count = self.read(&mut buffer).await?;
             if count == 0 {
                 self.session.close();
                 return self.events(hub, gate).await;
@@ -170,6 +165,20 @@ impl Connection {
                 return self.hang_up(&mut buffer).await;
             }
         }
+    }
+
+    /// What comes next; 0 at the end.
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ConnectionError> {
+        let Some(publisher) = &mut self.publisher else {
+            let read = timeout(ASKING, self.socket.read(buffer)).await;
+            return Ok(read.map_err(|_| ConnectionError::Silent(ASKING))??);
+        };
+        if let Ok(read) = timeout(STALL, self.socket.read(buffer)).await {
+            return Ok(read?);
+        }
+        publisher.stalled().await?;
+        let read = timeout(SILENCE - STALL, self.socket.read(buffer)).await;
+        Ok(read.map_err(|_| ConnectionError::Silent(SILENCE))??)
     }
 
     /// Lets the peer close first: a reset could overtake the last answer.

@@ -1,6 +1,6 @@
 //! One live stream, as everybody sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -12,9 +12,10 @@ use crate::broadcast::connections::Connections;
 use crate::broadcast::feed::Feed;
 use crate::broadcast::hub::{HubConfig, Origin};
 use crate::broadcast::joins::{Awaited, Joins};
+use crate::broadcast::shelf::{Kept, Shelf};
 use crate::broadcast::snapshot::{Newest, Snapshot};
-use crate::cache::{CacheError, Fragment, FragmentCache};
-use crate::chunk::PartMeta;
+use crate::cache::{CacheError, Fragment, FragmentCache, Presence};
+use crate::chunk::{ChunkKey, PartMeta};
 use crate::cmaf::Track;
 use crate::live::LiveTrack;
 use crate::live::dictionary::StreamType;
@@ -25,6 +26,9 @@ use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 /// The most init segments that a track keeps: one a change of its encoding. A
 /// player that is further behind has to begin anew.
 const MAX_INITS: usize = 16;
+
+/// Listed segments that are looked for with each that is finished.
+const LOOKS: usize = 8;
 
 /// How a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub struct LiveStream {
     epoch: String,
     stream_type: StreamType,
     cache: FragmentCache,
+    shelf: Shelf,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
     joins: Joins,
@@ -91,6 +96,41 @@ struct TrackState {
     /// taking it in.
     open: Option<(u64, Fragment)>,
     before: Option<(u64, Fragment)>,
+    /// The segments that stay on the disk, the oldest first.
+    kept: VecDeque<Kept>,
+    /// The one that was looked for last.
+    looked_for: u64,
+}
+
+impl TrackState {
+    /// Lets go of what nobody wants any more, and of more if there is no room.
+    fn tidy(&mut self, shelf: &Shelf) {
+        while let Some(oldest) = self.kept.front()
+            && oldest.number < self.window.oldest()
+        {
+            self.kept.pop_front();
+        }
+        while shelf.is_full() {
+            let listed = self.window.listed().start;
+            match self.kept.front() {
+                Some(oldest) if oldest.number < listed => drop(self.kept.pop_front()),
+                _ if self.window.shorten() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// The next few listed segments, all of them in turn.
+    fn next_looks(&mut self) -> Vec<(u64, ChunkKey)> {
+        let listed = self.window.listed();
+        let after = listed.start.max(self.looked_for + 1)..listed.end;
+        let wanted: Vec<u64> = after.chain(listed).take(LOOKS).collect();
+        self.looked_for = wanted.last().copied().unwrap_or(0);
+        let named = wanted.into_iter();
+        named
+            .map(|number| (number, self.window.key(number)))
+            .collect()
+    }
 }
 
 /// What is told about a stream.
@@ -115,7 +155,7 @@ impl LiveStream {
         name: String,
         epoch: String,
         stream_type: StreamType,
-        cache: FragmentCache,
+        (cache, shelf): (FragmentCache, Shelf),
         config: &HubConfig,
         now: UnixMillis,
     ) -> Self {
@@ -124,6 +164,7 @@ impl LiveStream {
             epoch,
             stream_type,
             cache,
+            shelf,
             feed: Arc::new(Feed::new(config.gop)),
             audience: Arc::default(),
             joins: Joins::new(config.join),
@@ -355,7 +396,41 @@ impl LiveStream {
             (Some(fragment), place) => Ok(Some((fragment, place))),
             (None, place) => {
                 let chunk = self.cache.get(&place.key).await?;
+                if chunk.is_none() {
+                    self.lost(track, number);
+                }
                 Ok(chunk.map(|chunk| (Fragment::ready(chunk), place)))
+            }
+        }
+    }
+
+    /// There is nothing behind segment `number` any more: it is listed as such.
+    fn lost(&self, kind: LiveTrack, number: u64) {
+        let mut state = self.state();
+        let track = state.tracks.get_mut(&kind);
+        if track.is_some_and(|track| track.window.lost(number)) {
+            tracing::warn!(
+                stream = self.name,
+                track = kind.name(),
+                number,
+                "a listed segment is lost"
+            );
+            drop(state);
+            self.tell();
+        }
+    }
+
+    /// Looks for a few of the listed segments of a track, so that one that is lost, as
+    /// on a disk that was full or is broken, is not listed as if it were there.
+    pub(super) async fn look(&self, kind: LiveTrack) {
+        let looks = {
+            let mut state = self.state();
+            let track = state.tracks.get_mut(&kind);
+            track.map(TrackState::next_looks).unwrap_or_default()
+        };
+        for (number, key) in looks {
+            if let Ok(Presence::Absent) = self.cache.peek(&key).await {
+                self.lost(kind, number);
             }
         }
     }
@@ -389,6 +464,8 @@ impl LiveStream {
             legacy: Arc::default(),
             open: None,
             before: None,
+            kept: VecDeque::new(),
+            looked_for: 0,
         });
         known.track = track;
         if known.inits.last() != Some(&init) {
@@ -402,7 +479,7 @@ impl LiveStream {
 
     /// What the next segment of a track is called in the cache. If there was a hole, it
     /// ends here.
-    pub(super) fn next_key(&self, kind: LiveTrack) -> Option<crate::chunk::ChunkKey> {
+    pub(super) fn next_key(&self, kind: LiveTrack) -> Option<ChunkKey> {
         let mut state = self.state();
         let window = &mut state.tracks.get_mut(&kind)?.window;
         window.resume();
@@ -422,18 +499,31 @@ impl LiveStream {
         self.change(kind, |track| {
             let number = track.window.open(begins);
             track.before = track.open.replace((number, fragment));
+            // One without parts gave its number to this.
+            track.kept.retain(|kept| kept.number != number);
+            let key = track.window.key(number);
+            let kept = self.shelf.keep(self.cache.store(), &key, number);
+            track.kept.push_back(kept);
         });
     }
 
     /// The open segment of a track has another part.
     pub(super) fn part(&self, kind: LiveTrack, part: PartMeta) {
         self.state().bytes_in += u64::from(part.bytes);
-        self.change(kind, |track| track.window.part(part));
+        self.change(kind, |track| {
+            track.window.part(part);
+            if let Some(kept) = track.kept.back_mut() {
+                kept.grow(part.bytes);
+            }
+        });
     }
 
     /// The open segment of a track is whole.
     pub(super) fn closed(&self, kind: LiveTrack, ticks: u64) {
-        self.change(kind, |track| track.window.close(ticks));
+        self.change(kind, |track| {
+            track.window.close(ticks);
+            track.tidy(&self.shelf);
+        });
     }
 
     /// The stream breaks off: what comes next is another stretch. Gives the number of

@@ -41,6 +41,7 @@ mod output;
 mod players;
 mod properties;
 mod push;
+mod reload;
 mod reuse;
 mod scale;
 mod scenes;

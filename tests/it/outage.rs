@@ -1,44 +1,124 @@
 //! What players make of a live stream whose encoder goes and comes back.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::live::{FPS, await_status, encoder, folder, frames, lines, recording, send, server};
+use crate::live::{FPS, await_status, folder, frames, lines, recording, send, server};
 use crate::players::{Viewing, play_in_chromium};
 use crate::server::{Server, have};
 use crate::support::{Scratch, have_ffmpeg};
 
-/// How long the encoder is gone, in seconds.
-const AWAY_S: u64 = 6;
+/// How long the encoder is gone: less than it is waited for.
+const AWAY: Duration = Duration::from_secs(6);
 
-/// A stream of ten seconds, a hole and ten more, watched by hls.js in Chromium.
-fn watched_over_an_outage(outage: &str) -> Value {
+/// A stream of ten seconds, a hole and ten more, and what `watch` sees of it.
+fn over_an_outage<T>(outage: &str, watch: impl FnOnce(&Server) -> T) -> T {
     let (data, scratch) = (folder(), Scratch::new());
     let server = server(&data, "9", &["--live-outage", outage]);
     let file = recording(&scratch, "source.flv", 10);
     std::thread::scope(|scope| {
         let publishing = scope.spawn(|| {
             send(&file, &server.rtmp("show"));
-            std::thread::sleep(std::time::Duration::from_secs(AWAY_S));
+            std::thread::sleep(AWAY);
             send(&file, &server.rtmp("show"));
         });
         await_status(&server, "show", "live");
-        let played = play_in_chromium(&server, "/live/show/index.m3u8", Viewing::default());
+        let seen = watch(&server);
         publishing.join().expect("it publishes");
-        eprintln!("{}", server.get("/live/show/video.m3u8").text());
-        played
+        seen
     })
 }
 
+/// Watched by hls.js in Chromium.
+fn played(outage: &str) -> Value {
+    let watch =
+        |server: &Server| play_in_chromium(server, "/live/show/index.m3u8", Viewing::default());
+    let played = over_an_outage(outage, watch);
+    eprintln!("{outage}: {played:#}");
+    assert_eq!(played["reason"], "ended", "{played:#}");
+    assert_eq!(played["fatal"], json!([]), "{played:#}");
+    assert_eq!(played["media_error"], Value::Null, "{played:#}");
+    assert_eq!(played["corrupted"], 0, "{played:#}");
+    assert_eq!(played["live_at_start"], true, "{played:#}");
+    played
+}
+
 #[test]
-fn hls_js_plays_on_when_an_encoder_comes_back() {
-    if !have_ffmpeg("hls_js_plays_on_when_an_encoder_comes_back") {
+fn hls_js_plays_on_when_an_encoder_comes_back_after_a_hole() {
+    if have_ffmpeg("hls_js_plays_on_when_an_encoder_comes_back_after_a_hole")
+        && have("chromium", "hls.js in Chromium")
+    {
+        played("gaps");
+    }
+}
+
+#[test]
+fn hls_js_plays_on_when_an_encoder_comes_back_and_players_were_held() {
+    if have_ffmpeg("hls_js_plays_on_when_an_encoder_comes_back_and_players_were_held")
+        && have("chromium", "hls.js in Chromium")
+    {
+        played("hold");
+    }
+}
+
+#[test]
+fn ffmpeg_reads_every_frame_before_and_after_a_hole() {
+    if !have_ffmpeg("ffmpeg_reads_every_frame_before_and_after_a_hole") {
         return;
     }
-    if !have("chromium", "hls.js in Chromium") {
+    let watch = |server: &Server| {
+        let index = server.url("/live/show/index.m3u8");
+        let read = frames(&index, "0:v", &["-fps_mode", "passthrough"]);
+        (read.len(), server.get("/live/show/video.m3u8").text())
+    };
+    let (read, playlist) = over_an_outage("gaps", watch);
+    assert_eq!(read, 2 * 10 * FPS, "{playlist}");
+    let (gaps, breaks) = (
+        lines(&playlist, "#EXT-X-GAP"),
+        lines(&playlist, "#EXT-X-DISCONTINUITY"),
+    );
+    assert!(!gaps.is_empty() && breaks.len() == 1, "{playlist}");
+}
+
+#[test]
+fn an_encoder_that_stalls_leaves_no_request_without_an_answer() {
+    if !have_ffmpeg("an_encoder_that_stalls_leaves_no_request_without_an_answer") {
         return;
     }
-    for outage in ["hold", "gaps"] {
-        let played = watched_over_an_outage(outage);
-        eprintln!("{outage}: {played:#}");
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &[]);
+    let file = recording(&scratch, "source.flv", 60);
+    let mut encoder = crate::live::encoder(&file, &server.rtmp("show"));
+    await_status(&server, "show", "live");
+    let path = "/live/show/video.m3u8";
+    let listed = |text: &str| lines(text, "#EXTINF:").len();
+    let signal = |name: &str| {
+        let id = encoder.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([name, &id])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()));
+    };
+    // Its connection stays.
+    let before = listed(&server.get(path).text());
+    signal("-STOP");
+    let mut text = String::new();
+    for next in before + 1..before + 5 {
+        let answer = server.get(&format!("{path}?_HLS_msn={next}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        text = answer.text();
+        assert!(listed(&text) >= next, "{text}");
     }
+    assert!(text.contains("GAP=YES"), "{text}");
+    assert_eq!(await_status(&server, "show", "live")["status"], "live");
+    signal("-CONT");
+    // It goes on behind the hole.
+    let mut next = listed(&text) + 1;
+    while !text.contains("#EXT-X-DISCONTINUITY\n") {
+        text = server.get(&format!("{path}?_HLS_msn={next}")).text();
+        next = listed(&text) + 1;
+    }
+    drop(encoder.kill());
+    drop(encoder.wait());
 }

@@ -23,7 +23,7 @@ impl Window {
         }
         self.close(0);
         self.interrupted = !self.whole.is_empty();
-        self.filling = self.interrupted;
+        self.filling = self.interrupted && self.config.gap_ms.is_some();
         self.filled_ms = 0;
     }
 
@@ -45,7 +45,7 @@ impl Window {
             self.next += 1;
         }
         let part_ms = self.config.part_ms;
-        if let Some(open) = &mut self.open {
+        if let (Some(open), Some(gap_ms)) = (&mut self.open, self.config.gap_ms) {
             open.parts.push(PartMeta {
                 bytes: 0,
                 ticks: part_ms,
@@ -53,7 +53,7 @@ impl Window {
             });
             self.filled_ms += u64::from(part_ms);
             let parts = u32::try_from(open.parts.len()).unwrap_or(u32::MAX);
-            if parts.saturating_mul(part_ms) >= self.config.gap_ms {
+            if parts.saturating_mul(part_ms) >= gap_ms {
                 self.close(0);
             }
         }

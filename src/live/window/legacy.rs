@@ -31,13 +31,13 @@ impl Window {
         }
         playlist.ended = self.ended;
         if !self.ended {
-            // What is a hole is known as such when it is whole; what follows it breaks.
-            let (breaks, next_breaks) = match &self.open {
-                Some(open) => (open.begins.discontinuity, open.gap),
-                None => (self.interrupted, false),
+            // What comes next in a hole may be more of the hole.
+            let breaks = match &self.open {
+                Some(open) => open.begins.discontinuity,
+                None => self.interrupted && !self.filling,
             };
             let current = self.current();
-            for (number, discontinuity) in [(current, breaks), (current + 1, next_breaks)] {
+            for (number, discontinuity) in [(current, breaks), (current + 1, false)] {
                 let uri = self.legacy_uri(number)?;
                 playlist.prefetch.push(Prefetch { uri, discontinuity });
             }
