@@ -23,9 +23,9 @@ use crate::live::join::{Join, Reached};
 use crate::live::window::{Listing, Opening, Place, Window};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
-/// The most init segments that a track keeps: one a change of its encoding. A
+/// The most init segments that a track keeps: one for each of its encodings. A
 /// player that is further behind has to begin anew.
-const MAX_INITS: usize = 16;
+const MAX_INITS: usize = 64;
 
 /// Listed segments that are looked for with each that is finished.
 const LOOKS: usize = 8;
@@ -89,6 +89,8 @@ struct TrackState {
     /// The init segments, numbered from 1; those before `first_init` are forgotten.
     inits: Vec<Bytes>,
     first_init: usize,
+    /// The number of the one that its samples need now.
+    newest_init: usize,
     /// Its playlists.
     low_latency: Arc<Newest>,
     legacy: Arc<Newest>,
@@ -460,6 +462,7 @@ impl LiveStream {
             track: track.clone(),
             inits: Vec::new(),
             first_init: 0,
+            newest_init: 0,
             low_latency: Arc::default(),
             legacy: Arc::default(),
             open: None,
@@ -468,9 +471,13 @@ impl LiveStream {
             looked_for: 0,
         });
         known.track = track;
-        if known.inits.last() != Some(&init) {
+        // Two encoders may take turns for hours.
+        let index = known.inits.iter().position(|before| *before == init);
+        let index = index.unwrap_or_else(|| {
             known.inits.push(init);
-        }
+            known.inits.len() - 1
+        });
+        known.newest_init = known.first_init + index + 1;
         if known.inits.len() > MAX_INITS {
             known.inits.remove(0);
             known.first_init += 1;
@@ -490,7 +497,7 @@ impl LiveStream {
     pub(super) fn newest_init(&self, kind: LiveTrack) -> Result<Uri, TagError> {
         let state = self.state();
         let track = state.tracks.get(&kind);
-        let number = track.map_or(0, |track| track.first_init + track.inits.len());
+        let number = track.map_or(0, |track| track.newest_init);
         Uri::new(format!("{}.{number}.mp4", self.prefix(kind)))
     }
 

@@ -52,3 +52,4 @@ mod studio_live;
 mod text_in_time;
 mod tidy;
 mod whole;
+mod window;
