@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::broadcast::connections::{Door, Entry};
-use crate::broadcast::publisher::{Publisher, now};
+use crate::broadcast::publisher::{Leaving, Publisher, now};
 use crate::broadcast::shelf::Shelf;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
@@ -26,7 +26,8 @@ pub const MAX_NAME_BYTES: usize = 64;
 /// What players are told while a stream has no publisher, or its publisher changes over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outage {
-    /// That there is nothing, part by part, as long as it lasts.
+    /// That there is nothing, part by part, as long as it lasts; unless the publisher
+    /// said that it ends.
     #[default]
     Gaps,
     /// Nothing: their requests wait.
@@ -277,9 +278,9 @@ impl Hub {
         }
     }
 
-    /// Ends a publisher's time in good order.
-    pub async fn farewell(&self, mut publisher: Publisher) {
-        if let Err(error) = publisher.end_stretch().await {
+    /// Ends a publisher's time.
+    pub async fn farewell(&self, mut publisher: Publisher, leaving: Leaving) {
+        if let Err(error) = publisher.end_stretch(leaving).await {
             tracing::warn!(stream = publisher.stream().name(), %error, "the end of a stream is lost");
         }
         let mut known = self.known();
@@ -393,7 +394,7 @@ mod tests {
         let busy = hub.publish("show", &ORIGIN).err();
         assert!(matches!(busy, Some(PublishError::Busy { .. })));
         let stream = Arc::clone(first.stream());
-        hub.farewell(first).await;
+        hub.farewell(first, Leaving::Orderly).await;
         assert_eq!(status(), Some(StreamStatus::Away));
         tokio::time::sleep(Duration::from_secs(9)).await;
 
@@ -438,7 +439,7 @@ mod tests {
         assert!(hub.delete("show"));
         assert_eq!(first.stream().status(), StreamStatus::Ended);
         let second = hub.publish("show", &ORIGIN).expect("another stream");
-        hub.farewell(first).await;
+        hub.farewell(first, Leaving::Orderly).await;
         tokio::time::sleep(Duration::from_secs(100)).await;
         assert_eq!(second.stream().status(), StreamStatus::Live);
         assert!(hub.stream("show").is_some());

@@ -28,6 +28,6 @@ pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, Origin, Outage, PublishError};
 pub use joins::{Joins, JoinsReport, Waiting};
-pub use publisher::{PublishedTrack, Publisher, now};
+pub use publisher::{Leaving, PublishedTrack, Publisher, now};
 pub use snapshot::{Snapshot, Text};
 pub use stream::{LiveStream, StreamStatus};

@@ -48,6 +48,25 @@ pub enum PublishingError {
     Tag(#[from] TagError),
 }
 
+/// How a publisher leaves its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// It said that it ends. As a rule it does.
+    Orderly,
+    /// It is gone, and may come back.
+    Lost,
+}
+
+impl Leaving {
+    /// Of one whose connection ended with `ended`.
+    pub(super) const fn after<T, E>(ended: &Result<T, E>) -> Self {
+        match ended {
+            Ok(_) => Self::Orderly,
+            Err(_) => Self::Lost,
+        }
+    }
+}
+
 /// A track that is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedTrack {
@@ -131,7 +150,7 @@ impl Publisher {
     /// A stretch of the stream begins: what was before it ends, what follows has
     /// these tracks. The times of its frames need not go on from those before.
     pub async fn begin(&mut self, tracks: &[PublishedTrack]) -> Result<(), PublishingError> {
-        self.end_stretch().await?;
+        self.end_stretch(Leaving::Lost).await?;
         let clock = |kind: LiveTrack| {
             let found = tracks.iter().find(|published| published.kind == kind);
             found.map(|published| published.track.timescale())
@@ -162,7 +181,7 @@ impl Publisher {
             prefix: self.stream.prefix(kind),
             target_duration_s: self.config.cutting.target_duration_s(),
             part_ms: self.config.cutting.part_ms,
-            gap_ms: (self.config.outage == Outage::Gaps).then_some(self.config.cutting.segment_ms),
+            gap_ms: self.config.cutting.segment_ms,
             window_ms: self.config.window_ms_of(self.stream.stream_type()),
         })
     }
@@ -214,7 +233,7 @@ impl Publisher {
     }
 
     /// Ends the stretch; the stream waits for another.
-    pub async fn end_stretch(&mut self) -> Result<(), PublishingError> {
+    pub async fn end_stretch(&mut self, leaving: Leaving) -> Result<(), PublishingError> {
         let Some(mut segmenter) = self.segmenter.take() else {
             return Ok(());
         };
@@ -225,7 +244,8 @@ impl Publisher {
         self.base_ms = end.max().unwrap_or(self.base_ms);
         self.source_start_ms = None;
         self.apply(cuts).await?;
-        let number = self.stream.interrupted();
+        let fills = leaving == Leaving::Lost && self.config.outage == Outage::Gaps;
+        let number = self.stream.interrupted(fills);
         let part = Duration::from_millis(self.config.cutting.part_ms.into());
         tokio::spawn(fill(Arc::clone(&self.stream), number, part));
         Ok(())

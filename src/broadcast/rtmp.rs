@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::broadcast::connections::Door;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
-use crate::broadcast::publisher::{Publisher, PublishingError, STALL};
+use crate::broadcast::publisher::{Leaving, Publisher, PublishingError, STALL};
 use crate::live::demux::{DemuxError, Demuxed, Demuxer};
 use crate::live::rtmp::{Publishing, RtmpError, RtmpEvent, Secret};
 
@@ -117,7 +117,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, gate: Gate, stop: Cancellati
             if let Err(error) = ended {
                 tracing::warn!(%peer, %error, "an encoder's connection failed");
             }
-            connection.farewell(&hub).await;
+            connection.farewell(&hub, Leaving::Lost).await;
             drop(place);
         });
     }
@@ -150,7 +150,8 @@ impl Connection {
             let count = self.read(&mut buffer).await?;
             if count == 0 {
                 self.session.close();
-                return self.events(hub, gate).await;
+                self.farewell(hub, Leaving::Lost).await;
+                return Ok(());
             }
             // What it says in error is still sent.
             let fed = self.session.feed(&buffer[..count]);
@@ -209,7 +210,7 @@ impl Connection {
                         self.publish(demuxed).await?;
                     }
                 }
-                RtmpEvent::Unpublish => self.farewell(hub).await,
+                RtmpEvent::Unpublish => self.farewell(hub, Leaving::Orderly).await,
             }
         }
         Ok(())
@@ -250,10 +251,10 @@ impl Connection {
         Ok(publisher.take(demuxed).await?)
     }
 
-    async fn farewell(&mut self, hub: &Hub) {
+    async fn farewell(&mut self, hub: &Hub, leaving: Leaving) {
         if let Some(publisher) = self.publisher.take() {
             tracing::info!(stream = publisher.stream().name(), "an encoder has gone");
-            hub.farewell(publisher).await;
+            hub.farewell(publisher, leaving).await;
         }
     }
 }

@@ -534,11 +534,11 @@ impl LiveStream {
     }
 
     /// The stream breaks off: what comes next is another stretch. Gives the number of
-    /// the hole.
-    pub(super) fn interrupted(&self) -> u64 {
+    /// the hole, which is to be filled if it `fills`.
+    pub(super) fn interrupted(&self, fills: bool) -> u64 {
         let mut state = self.state();
         let tracks = state.tracks.values_mut();
-        tracks.for_each(|track| track.window.interrupt());
+        tracks.for_each(|track| track.window.interrupt(fills));
         state.interruptions += 1;
         let number = state.interruptions;
         drop(state);

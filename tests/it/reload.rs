@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::live::{await_status, folder, recording, send, server};
+use crate::outage::break_off;
 use crate::sdk::{node, run, scripts};
 use crate::support::{Scratch, have_ffmpeg};
 use client::{Client, Seen, Way};
@@ -38,7 +39,7 @@ fn publish(files: [&Path; 2], address: &str, least: Duration) {
         send(files[0], address);
         // It comes back at once.
         send(files[0], address);
-        send(files[1], address);
+        break_off(files[1], address);
         std::thread::sleep(OUTAGE);
         send(files[0], address);
         if begun.elapsed() >= least {
@@ -62,7 +63,7 @@ fn playlists_keep_the_rules_from_one_request_to_the_next() {
     let (data, scratch) = (folder(), Scratch::new());
     let server = server(&data, "9", &["--live-window", "26"]);
     let file = recording(&scratch, "source.flv", 8);
-    let other = other_recording(&scratch, "other.flv", 7);
+    let other = other_recording(&scratch, "other.flv", 12);
     let seen = Seen::default();
     std::thread::scope(|scope| {
         let address = server.rtmp("show");

@@ -22,6 +22,7 @@ use crate::broadcast::dictionary::take::send;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
 use crate::broadcast::intake::{Intake, IntakeError};
 use crate::broadcast::listen::listen;
+use crate::broadcast::publisher::Leaving;
 use crate::broadcast::rtmp::Gate;
 use crate::broadcast::stream::LiveStream;
 use crate::live::dictionary::{Answer, MAX_LINE_BYTES, Request, RequestError, Role, StreamType};
@@ -170,7 +171,7 @@ async fn pushing(
         taken = taken => taken,
         () = stop.cancelled() => Ok(()),
     };
-    hub.farewell(intake.end()).await;
+    hub.farewell(intake.end(), Leaving::after(&taken)).await;
     tracing::info!(%peer, index, "a pushing end has gone");
     taken
 }
@@ -247,7 +248,7 @@ async fn taking(
         () = stop.cancelled() => Ok(()),
     };
     if let Some(intake) = intake {
-        hub.farewell(intake.end()).await;
+        hub.farewell(intake.end(), Leaving::after(&done)).await;
     }
     tracing::info!(%peer, index, role, "a stream is no more taken");
     drop(entry);

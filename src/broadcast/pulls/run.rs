@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broadcast::connections::Door;
 use crate::broadcast::hub::Origin;
 use crate::broadcast::intake::Intake;
-use crate::broadcast::publisher::STALL;
+use crate::broadcast::publisher::{Leaving, STALL};
 use crate::broadcast::pulls::{Phase, Pulled, Pulls};
 use crate::live::source::SourceUrl;
 
@@ -159,7 +159,12 @@ async fn attempt(pulls: &Pulls, name: &str, url: &SourceUrl, stop: &Cancellation
         }
     };
     if let Some(intake) = intake {
-        pulls.0.hub.farewell(intake.end()).await;
+        let leaving = match outcome {
+            Attempt::Done => Leaving::Orderly,
+            // It is asked again.
+            Attempt::Broke(_) | Attempt::Failed(_) => Leaving::Lost,
+        };
+        pulls.0.hub.farewell(intake.end(), leaving).await;
     }
     outcome
 }

@@ -16,14 +16,14 @@ const CLOCK: NonZeroU32 = NonZeroU32::new(1000).expect("1000 is not zero");
 
 impl Window {
     /// The track breaks off: if it goes on, that is another stretch of it, and what lies
-    /// between may be filled.
-    pub fn interrupt(&mut self) {
+    /// between is to be filled if it `fills`.
+    pub fn interrupt(&mut self, fills: bool) {
         if self.interrupted {
             return;
         }
         self.close(0);
         self.interrupted = !self.whole.is_empty();
-        self.filling = self.interrupted && self.config.gap_ms.is_some();
+        self.filling = self.interrupted && fills;
         self.filled_ms = 0;
     }
 
@@ -45,7 +45,7 @@ impl Window {
             self.next += 1;
         }
         let part_ms = self.config.part_ms;
-        if let (Some(open), Some(gap_ms)) = (&mut self.open, self.config.gap_ms) {
+        if let Some(open) = &mut self.open {
             open.parts.push(PartMeta {
                 bytes: 0,
                 ticks: part_ms,
@@ -53,7 +53,7 @@ impl Window {
             });
             self.filled_ms += u64::from(part_ms);
             let parts = u32::try_from(open.parts.len()).unwrap_or(u32::MAX);
-            if parts.saturating_mul(part_ms) >= gap_ms {
+            if parts.saturating_mul(part_ms) >= self.config.gap_ms {
                 self.close(0);
             }
         }
@@ -71,6 +71,11 @@ impl Window {
     /// How much was filled of the newest hole, in milliseconds.
     pub fn filled_ms(&self) -> u64 {
         self.filled_ms
+    }
+
+    /// Whether nothing came any more before the track ended.
+    pub(super) fn ends_in_a_hole(&self) -> bool {
+        self.ended && self.whole.back().is_some_and(|last| last.gap)
     }
 
     /// How the next segment of a hole begins.

@@ -61,9 +61,8 @@ pub struct WindowConfig {
     pub target_duration_s: u32,
     /// No part is longer, in milliseconds.
     pub part_ms: u32,
-    /// How long a segment is of which there is nothing, in milliseconds; `None` if none
-    /// is to be listed.
-    pub gap_ms: Option<u32>,
+    /// How long a segment is of which there is nothing, in milliseconds.
+    pub gap_ms: u32,
     /// How far back players may go, in milliseconds.
     pub window_ms: u64,
 }
@@ -372,7 +371,11 @@ impl Window {
         playlist.media_sequence = first.map_or(self.next, |entry| entry.number);
         playlist.discontinuity_sequence = self.discontinuities_gone;
         playlist.map = first.map(|entry| entry.begins.map.clone());
-        let with_parts = self.first_with_parts();
+        let with_parts = match self.ends_in_a_hole() {
+            // hls.js (1.7) waits for the last part of an ended stream, though it be a gap.
+            true => self.whole.len(),
+            false => self.first_with_parts(),
+        };
         playlist.segments.reserve(self.whole.len());
         for (index, entry) in self.whole.iter().enumerate() {
             let uri = Uri::new(format!("{}/{}.m4s", self.config.prefix, entry.number))?;

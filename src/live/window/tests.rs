@@ -5,7 +5,7 @@ fn window(window_ms: u64) -> Window {
         prefix: "/live/show/e1/video".into(),
         target_duration_s: 2,
         part_ms: 500,
-        gap_ms: Some(2000),
+        gap_ms: 2000,
         window_ms,
     })
 }
@@ -137,7 +137,6 @@ fn a_segment_without_parts_leaves_its_number_to_the_next() {
 #[test]
 fn legacy_players_are_told_of_the_next_segment_before_it_has_a_frame() {
     let mut window = window(10_000);
-    window.config.gap_ms = None;
     let told = |window: &Window| {
         let text = window.playlist(Listing::Legacy).expect("clean").to_text();
         text.replace("/live/show/e1/video/", "")
@@ -167,7 +166,7 @@ fn legacy_players_are_told_of_the_next_segment_before_it_has_a_frame() {
     assert!(after.contains("#EXTINF:2.0,\n3.lhls.m4s\n#EXT-X-PREFETCH:4.lhls.m4s\n"));
     assert!(after.contains("#EXT-X-MEDIA-SEQUENCE:1\n"));
     // It breaks off, and what comes next is another stretch.
-    window.interrupt();
+    window.interrupt(false);
     assert!(told(&window).contains("#EXT-X-PREFETCH-DISCONTINUITY\n#EXT-X-PREFETCH:4.lhls.m4s\n"));
     window.end();
     assert!(!told(&window).contains("PREFETCH"));
@@ -230,10 +229,10 @@ fn a_hole_is_filled_with_segments_of_which_there_is_nothing() {
     assert!(!window.fill(), "nothing has begun");
     add(&mut window, 2, false);
     assert!(!window.fill(), "nothing is missing");
-    window.interrupt();
+    window.interrupt(true);
     (0..5).for_each(|_| assert!(window.fill()));
     // Whoever is waited for and leaves again changes nothing.
-    window.interrupt();
+    window.interrupt(true);
     assert_eq!(window.filled_ms(), 2500);
     let text = |window: &Window, listing| {
         let text = window.playlist(listing).expect("clean").to_text();
@@ -284,7 +283,7 @@ fn a_hole_is_filled_with_segments_of_which_there_is_nothing() {
 fn a_hole_that_is_never_followed_by_anything_ends_with_the_stream() {
     let mut window = window(60_000);
     add(&mut window, 1, false);
-    window.interrupt();
+    window.interrupt(true);
     (0..5).for_each(|_| assert!(window.fill()));
     window.end();
     assert!(!window.fill());
@@ -292,6 +291,8 @@ fn a_hole_that_is_never_followed_by_anything_ends_with_the_stream() {
     let gaps = playlist.segments.iter().map(|segment| segment.gap);
     assert_eq!(gaps.collect::<Vec<_>>(), [false, true, true]);
     assert!(playlist.ended);
+    let parts = playlist.segments.iter().map(|segment| segment.parts.len());
+    assert_eq!(parts.sum::<usize>(), 0);
 }
 
 #[test]
