@@ -9,15 +9,15 @@ use crate::server::Server;
 use crate::support::{Scratch, have_ffmpeg};
 
 /// How long the stream is, in seconds.
-const SECONDS: u32 = 120;
+const SECONDS: u32 = 60;
 
-/// A stream that came as fast as it could, of which nothing is in memory.
+/// A stream that came ten times as fast as it plays, of which nothing is in memory.
 fn pushed(data: &TempDir, scratch: &Scratch, more: &[&str]) -> Server {
     let options = [&["--live-window", "3600", "--memory", "0"][..], more].concat();
     let server = server(data, "1", &options);
     let file = recording(scratch, "source.flv", SECONDS);
     let sent = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-i"])
+        .args(["-v", "error", "-nostdin", "-readrate", "10", "-i"])
         .arg(file)
         .args(["-c", "copy", "-f", "flv", &server.rtmp("show")])
         .status();
@@ -59,7 +59,7 @@ fn a_window_is_shorter_where_the_disk_has_no_room_for_it() {
         return;
     }
     let (data, scratch) = (folder(), Scratch::new());
-    let server = pushed(&data, &scratch, &["--cache-size", "3MiB"]);
+    let server = pushed(&data, &scratch, &["--cache-size", "2MiB"]);
     for track in ["video", "audio"] {
         let segments = listed(&server, track);
         eprintln!("{track}: {segments} segments");

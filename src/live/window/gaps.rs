@@ -73,9 +73,10 @@ impl Window {
         self.filled_ms
     }
 
-    /// Whether nothing came any more before the track ended.
-    pub(super) fn ends_in_a_hole(&self) -> bool {
-        self.ended && self.whole.back().is_some_and(|last| last.gap)
+    /// Segments of which there is nothing at the end of a track that has ended.
+    pub(super) fn closing_gaps(&self) -> usize {
+        let newest = self.whole.iter().rev().filter(|_| self.ended);
+        newest.take_while(|entry| entry.gap).count()
     }
 
     /// How the next segment of a hole begins.

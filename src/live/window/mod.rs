@@ -371,16 +371,14 @@ impl Window {
         playlist.media_sequence = first.map_or(self.next, |entry| entry.number);
         playlist.discontinuity_sequence = self.discontinuities_gone;
         playlist.map = first.map(|entry| entry.begins.map.clone());
-        let with_parts = match self.ends_in_a_hole() {
-            // hls.js (1.7) waits for the last part of an ended stream, though it be a gap.
-            true => self.whole.len(),
-            false => self.first_with_parts(),
-        };
+        let with_parts = self.first_with_parts();
         playlist.segments.reserve(self.whole.len());
         for (index, entry) in self.whole.iter().enumerate() {
             let uri = Uri::new(format!("{}/{}.m4s", self.config.prefix, entry.number))?;
             let mut segment = Segment::new(uri, entry.duration(entry.ticks));
-            if index >= with_parts {
+            // hls.js (1.7) waits for the last part of a stream that has ended, though it
+            // be a gap.
+            if index >= with_parts && !(self.ended && entry.gap) {
                 segment.parts = self.parts(entry)?;
             }
             segment.gap = entry.gap;
@@ -422,12 +420,13 @@ impl Window {
         let reach = PARTS_TARGETS * u64::from(self.config.target_duration_s) * 1000;
         let mut after = 0;
         let newest = self.whole.iter().rev();
+        let newest = newest.skip(self.closing_gaps());
         let near = newest.take_while(|entry| {
             let near = after <= reach;
             after += entry.milliseconds();
             near
         });
-        self.whole.len() - near.count()
+        self.whole.len() - self.closing_gaps() - near.count()
     }
 
     fn parts(&self, entry: &Entry) -> Result<Vec<PartRef>, TagError> {
