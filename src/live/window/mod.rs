@@ -378,7 +378,7 @@ impl Window {
             let mut segment = Segment::new(uri, entry.duration(entry.ticks));
             // hls.js (1.7) waits for the last part of a stream that has ended, though it
             // be a gap.
-            if index >= with_parts && !(self.ended && entry.gap) {
+            if (with_parts..self.whole.len() - self.closing_gaps()).contains(&index) {
                 segment.parts = self.parts(entry)?;
             }
             segment.gap = entry.gap;
