@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use crate::broadcast::connections::{Door, Entry};
 use crate::broadcast::hooks::{Event, Hooks};
-use crate::broadcast::publisher::{Publisher, now};
+use crate::broadcast::publisher::{Leaving, Publisher, now};
+use crate::broadcast::shelf::Shelf;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
 use crate::live::Cutting;
@@ -23,6 +24,22 @@ pub const MAX_STREAMS: usize = 1_000;
 /// The longest name of a stream, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 
+/// What players are told while a stream has no publisher, or its publisher changes over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outage {
+    /// That there is nothing, part by part, as long as it lasts; unless the publisher
+    /// said that it ends.
+    #[default]
+    Gaps,
+    /// Nothing: their requests wait.
+    Hold,
+}
+
+impl Outage {
+    /// All, by their names.
+    pub const NAMED: [(&str, Self); 2] = [("gaps", Self::Gaps), ("hold", Self::Hold)];
+}
+
 /// How streams are cut and kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HubConfig {
@@ -34,6 +51,8 @@ pub struct HubConfig {
     pub gop: GopLimits,
     /// Who waits when they join a stream.
     pub join: JoinConfig,
+    /// What players are told while nothing comes.
+    pub outage: Outage,
     /// How long a stream waits for its publisher to come back.
     pub linger: Duration,
     /// How long a stream that has ended is still to be seen.
@@ -80,6 +99,7 @@ impl Default for HubConfig {
             window_ms: 60_000,
             gop: GopLimits::default(),
             join: JoinConfig::default(),
+            outage: Outage::default(),
             linger: Duration::from_secs(10),
             afterglow: Duration::from_secs(60),
         }
@@ -153,6 +173,7 @@ pub struct Hub {
     config: HubConfig,
     hooks: Hooks,
     cache: FragmentCache,
+    shelf: Shelf,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
@@ -170,6 +191,7 @@ impl Hub {
         Self {
             config,
             hooks: Hooks::default(),
+            shelf: Shelf::new(cache.store()),
             cache,
             known: Arc::default(),
         }
@@ -197,12 +219,12 @@ impl Hub {
         let entry = known.entry(name.to_owned()).or_insert_with(|| {
             let now = now();
             let epoch = format!("{:x}", now.0);
-            let cache = self.cache.clone();
+            let place = (self.cache.clone(), self.shelf.clone());
             let config = HubConfig {
                 gop: self.config.gop_of(stream_type),
                 ..self.config
             };
-            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, cache, &config, now);
+            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, place, &config, now);
             // Not live before it has its publisher.
             stream.set_status(StreamStatus::Away);
             Known {
@@ -271,9 +293,9 @@ impl Hub {
         }
     }
 
-    /// Ends a publisher's time in good order.
-    pub async fn farewell(&self, mut publisher: Publisher) {
-        if let Err(error) = publisher.end_stretch().await {
+    /// Ends a publisher's time.
+    pub async fn farewell(&self, mut publisher: Publisher, leaving: Leaving) {
+        if let Err(error) = publisher.end_stretch(leaving).await {
             tracing::warn!(stream = publisher.stream().name(), %error, "the end of a stream is lost");
         }
         let mut known = self.known();
@@ -392,7 +414,7 @@ mod tests {
         let busy = hub.publish("show", &ORIGIN).err();
         assert!(matches!(busy, Some(PublishError::Busy { .. })));
         let stream = Arc::clone(first.stream());
-        hub.farewell(first).await;
+        hub.farewell(first, Leaving::Orderly).await;
         assert_eq!(status(), Some(StreamStatus::Away));
         tokio::time::sleep(Duration::from_secs(9)).await;
 
@@ -437,7 +459,7 @@ mod tests {
         assert!(hub.delete("show"));
         assert_eq!(first.stream().status(), StreamStatus::Ended);
         let second = hub.publish("show", &ORIGIN).expect("another stream");
-        hub.farewell(first).await;
+        hub.farewell(first, Leaving::Orderly).await;
         tokio::time::sleep(Duration::from_secs(100)).await;
         assert_eq!(second.stream().status(), StreamStatus::Live);
         assert!(hub.stream("show").is_some());

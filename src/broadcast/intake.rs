@@ -6,7 +6,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::timeout;
 
-use crate::broadcast::publisher::{Publisher, PublishingError};
+use crate::broadcast::publisher::{Publisher, PublishingError, STALL};
 use crate::live::demux::{DemuxError, Demuxed, Demuxer};
 use crate::live::flv::{FlvError, TagReader};
 use crate::live::ts::{TsDemuxer, TsError};
@@ -77,8 +77,14 @@ impl Intake {
     ) -> Result<(), IntakeError> {
         let mut buffer = vec![0; READ_BYTES];
         loop {
-            let read = timeout(SILENCE, from.read(&mut buffer)).await;
-            let count = read.map_err(|_| IntakeError::Silent(SILENCE))??;
+            let count = match timeout(STALL, from.read(&mut buffer)).await {
+                Ok(count) => count?,
+                Err(_) => {
+                    self.stalled().await?;
+                    let read = timeout(SILENCE - STALL, from.read(&mut buffer)).await;
+                    read.map_err(|_| IntakeError::Silent(SILENCE))??
+                }
+            };
             if count == 0 {
                 return Ok(());
             }
@@ -99,6 +105,11 @@ impl Intake {
             }
             Reader::MpegTs(demuxer) => publish(&mut self.publisher, demuxer.push(bytes)?).await,
         }
+    }
+
+    /// Nothing came for [`STALL`].
+    pub(super) async fn stalled(&mut self) -> Result<(), PublishingError> {
+        self.publisher.stalled().await
     }
 
     /// No more comes.

@@ -22,6 +22,7 @@ mod publisher;
 pub mod pulls;
 mod recorder;
 pub mod rtmp;
+mod shelf;
 mod snapshot;
 pub mod srt;
 mod stream;
@@ -29,9 +30,9 @@ mod stream;
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
-pub use hub::{Hub, HubConfig, MAX_NAME_BYTES, Origin, PublishError, check_name};
+pub use hub::{Hub, HubConfig, MAX_NAME_BYTES, Origin, Outage, PublishError, check_name};
 pub use joins::{Joins, JoinsReport, Waiting};
-pub use publisher::{PublishedTrack, Publisher, now};
+pub use publisher::{Leaving, PublishedTrack, Publisher, now};
 pub use recorder::{
     MAX_RECORDINGS, RecordedFile, Recorder, RecordingReport, RecordingState, StartError,
 };

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, interval_at};
 
-use crate::broadcast::hub::{HubConfig, Seat};
+use crate::broadcast::hub::{HubConfig, Outage, Seat};
 use crate::broadcast::stream::LiveStream;
 use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
 use crate::chunk::ChunkKey;
@@ -21,6 +22,11 @@ use crate::playlist::{TagError, UnixMillis};
 /// Where a stream's time begins, in milliseconds: decoding may begin a little
 /// before showing does, and no time is negative.
 const ORIGIN_MS: i64 = 10_000;
+
+/// How long a publisher may give nothing before its stream is taken to be interrupted. A
+/// segment is two seconds old by then, as a rule, and another has to be listed within
+/// one and a half target durations (rfc8216bis, 6.2.1).
+pub const STALL: Duration = Duration::from_secs(4);
 
 /// Why a frame could not be published.
 #[derive(Debug, Error)]
@@ -42,6 +48,25 @@ pub enum PublishingError {
     Tag(#[from] TagError),
 }
 
+/// How a publisher leaves its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// It said that it ends. As a rule it does.
+    Orderly,
+    /// It is gone, and may come back.
+    Lost,
+}
+
+impl Leaving {
+    /// Of one whose connection ended with `ended`.
+    pub(super) const fn after<T, E>(ended: &Result<T, E>) -> Self {
+        match ended {
+            Ok(_) => Self::Orderly,
+            Err(_) => Self::Lost,
+        }
+    }
+}
+
 /// A track that is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedTrack {
@@ -58,7 +83,9 @@ pub struct Publisher {
     segmenter: Option<Segmenter>,
     clocks: Clocks,
     writers: BTreeMap<LiveTrack, FragmentWriter>,
-    /// The tracks of a stretch of which no frame came yet.
+    /// The tracks of the stretch.
+    tracks: Vec<PublishedTrack>,
+    /// The same, if no frame of it came yet.
     announced: Option<Vec<(LiveTrack, Track)>>,
     /// The source's time that is [`Self::base_ms`] in the stream.
     source_start_ms: Option<i64>,
@@ -86,6 +113,7 @@ impl Publisher {
                 audio: None,
             },
             writers: BTreeMap::new(),
+            tracks: Vec::new(),
             announced: None,
             source_start_ms: None,
             base_ms: base_ms.max(ORIGIN_MS),
@@ -122,7 +150,7 @@ impl Publisher {
     /// A stretch of the stream begins: what was before it ends, what follows has
     /// these tracks. The times of its frames need not go on from those before.
     pub async fn begin(&mut self, tracks: &[PublishedTrack]) -> Result<(), PublishingError> {
-        self.end_stretch().await?;
+        self.end_stretch(Leaving::Lost).await?;
         let clock = |kind: LiveTrack| {
             let found = tracks.iter().find(|published| published.kind == kind);
             found.map(|published| published.track.timescale())
@@ -142,6 +170,7 @@ impl Publisher {
         self.segmenter = Some(Segmenter::new(self.config.cutting, self.clocks));
         let described = tracks.iter();
         let described = described.map(|published| (published.kind, published.track.clone()));
+        self.tracks = tracks.to_vec();
         // When that was is known at its first frame.
         self.announced = Some(described.collect());
         Ok(())
@@ -152,6 +181,7 @@ impl Publisher {
             prefix: self.stream.prefix(kind),
             target_duration_s: self.config.cutting.target_duration_s(),
             part_ms: self.config.cutting.part_ms,
+            gap_ms: self.config.cutting.segment_ms,
             window_ms: self.config.window_ms_of(self.stream.stream_type()),
         })
     }
@@ -165,10 +195,16 @@ impl Publisher {
             return Ok(());
         };
         let ticks = |ms: i64| ms * i64::from(timescale) / 1000;
-        let start = *self.source_start_ms.get_or_insert_with(|| {
-            self.begun = now();
-            milliseconds(frame.decode_time, timescale)
-        });
+        let start = match self.source_start_ms {
+            Some(start) => start,
+            None => {
+                self.begun = now();
+                // Times go on behind the hole, as the playlist does.
+                self.base_ms += i64::try_from(self.stream.filled_ms()).unwrap_or(0);
+                let start = milliseconds(frame.decode_time, timescale);
+                *self.source_start_ms.insert(start)
+            }
+        };
         frame.decode_time += ticks(self.base_ms) - ticks(start);
         if let Some(tracks) = self.announced.take() {
             self.stream.feed().begin(tracks, self.taken_at(0));
@@ -188,8 +224,18 @@ impl Publisher {
         self.apply(cuts).await
     }
 
+    /// Nothing came for [`STALL`]. What comes next is another stretch of the same
+    /// tracks, as players cannot be held until then.
+    pub async fn stalled(&mut self) -> Result<(), PublishingError> {
+        if self.config.outage == Outage::Hold || self.source_start_ms.is_none() {
+            return Ok(());
+        }
+        let tracks = self.tracks.clone();
+        self.begin(&tracks).await
+    }
+
     /// Ends the stretch; the stream waits for another.
-    pub async fn end_stretch(&mut self) -> Result<(), PublishingError> {
+    pub async fn end_stretch(&mut self, leaving: Leaving) -> Result<(), PublishingError> {
         let Some(mut segmenter) = self.segmenter.take() else {
             return Ok(());
         };
@@ -200,7 +246,10 @@ impl Publisher {
         self.base_ms = end.max().unwrap_or(self.base_ms);
         self.source_start_ms = None;
         self.apply(cuts).await?;
-        self.stream.interrupted();
+        let fills = leaving == Leaving::Lost && self.config.outage == Outage::Gaps;
+        let number = self.stream.interrupted(fills);
+        let part = Duration::from_millis(self.config.cutting.part_ms.into());
+        tokio::spawn(fill(Arc::clone(&self.stream), number, part));
         Ok(())
     }
 
@@ -225,6 +274,8 @@ impl Publisher {
                         writer.finish(self.cost_ms(track, ticks))?;
                     }
                     self.stream.closed(track, ticks.into());
+                    let stream = Arc::clone(&self.stream);
+                    tokio::spawn(async move { stream.look(track).await });
                 }
             }
         }
@@ -267,6 +318,18 @@ impl Publisher {
         match track {
             LiveTrack::Video => self.clocks.video,
             LiveTrack::Audio => self.clocks.audio,
+        }
+    }
+}
+
+/// Fills hole `number` of a stream for as long as it is there, `part` by `part`.
+async fn fill(stream: Arc<LiveStream>, number: u64, part: Duration) {
+    // Late ticks are made up for: the hole is as long as it lasted.
+    let mut ticks = interval_at(Instant::now() + part, part);
+    loop {
+        ticks.tick().await;
+        if !stream.fill(number) {
+            return;
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::broadcast::connections::Door;
 use crate::broadcast::gate::{Ask, Gate, key_in};
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
-use crate::broadcast::publisher::{Publisher, PublishingError};
+use crate::broadcast::publisher::{Leaving, Publisher, PublishingError, STALL};
 use crate::live::demux::{DemuxError, Demuxed, Demuxer};
 use crate::live::rtmp::{Publishing, RtmpError, RtmpEvent, Secret};
 
@@ -84,7 +84,7 @@ pub async fn serve(listener: TcpListener, hub: Hub, gate: Gate, stop: Cancellati
             if let Err(error) = ended {
                 tracing::warn!(%peer, %error, "an encoder's connection failed");
             }
-            connection.farewell(&hub).await;
+            connection.farewell(&hub, Leaving::Lost).await;
             drop(place);
         });
     }
@@ -114,15 +114,11 @@ impl Connection {
     async fn run(&mut self, hub: &Hub, gate: &Gate) -> Result<(), ConnectionError> {
         let mut buffer = vec![0; READ_BYTES];
         loop {
-            let patience = match self.publisher {
-                Some(_) => SILENCE,
-                None => ASKING,
-            };
-            let read = timeout(patience, self.socket.read(&mut buffer)).await;
-            let count = read.map_err(|_| ConnectionError::Silent(patience))??;
+            let count = self.read(&mut buffer).await?;
             if count == 0 {
                 self.session.close();
-                return self.events(hub, gate).await;
+                self.farewell(hub, Leaving::Lost).await;
+                return Ok(());
             }
             // What it says in error is still sent.
             let fed = self.session.feed(&buffer[..count]);
@@ -137,6 +133,20 @@ impl Connection {
                 return self.hang_up(&mut buffer).await;
             }
         }
+    }
+
+    /// What comes next; 0 at the end.
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ConnectionError> {
+        let Some(publisher) = &mut self.publisher else {
+            let read = timeout(ASKING, self.socket.read(buffer)).await;
+            return Ok(read.map_err(|_| ConnectionError::Silent(ASKING))??);
+        };
+        if let Ok(read) = timeout(STALL, self.socket.read(buffer)).await {
+            return Ok(read?);
+        }
+        publisher.stalled().await?;
+        let read = timeout(SILENCE - STALL, self.socket.read(buffer)).await;
+        Ok(read.map_err(|_| ConnectionError::Silent(SILENCE))??)
     }
 
     /// Lets the peer close first: a reset could overtake the last answer.
@@ -167,7 +177,7 @@ impl Connection {
                         self.publish(demuxed).await?;
                     }
                 }
-                RtmpEvent::Unpublish => self.farewell(hub).await,
+                RtmpEvent::Unpublish => self.farewell(hub, Leaving::Orderly).await,
             }
         }
         Ok(())
@@ -214,10 +224,10 @@ impl Connection {
         Ok(publisher.take(demuxed).await?)
     }
 
-    async fn farewell(&mut self, hub: &Hub) {
+    async fn farewell(&mut self, hub: &Hub, leaving: Leaving) {
         if let Some(publisher) = self.publisher.take() {
             tracing::info!(stream = publisher.stream().name(), "an encoder has gone");
-            hub.farewell(publisher).await;
+            hub.farewell(publisher, leaving).await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One live stream, as everybody sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -12,9 +12,10 @@ use crate::broadcast::connections::Connections;
 use crate::broadcast::feed::Feed;
 use crate::broadcast::hub::{HubConfig, Origin};
 use crate::broadcast::joins::{Awaited, Joins};
+use crate::broadcast::shelf::{Kept, Shelf};
 use crate::broadcast::snapshot::{Newest, Snapshot};
-use crate::cache::{CacheError, Fragment, FragmentCache};
-use crate::chunk::PartMeta;
+use crate::cache::{CacheError, Fragment, FragmentCache, Presence};
+use crate::chunk::{ChunkKey, PartMeta};
 use crate::cmaf::Track;
 use crate::live::dictionary::StreamType;
 use crate::live::join::{Join, Reached};
@@ -23,9 +24,12 @@ use crate::live::window::{Listing, Opening, Place, Window};
 use crate::live::{LiveFrame, LiveTrack};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
-/// The most init segments that a track keeps: one a change of its encoding. A
+/// The most init segments that a track keeps: one for each of its encodings. A
 /// player that is further behind has to begin anew.
-const MAX_INITS: usize = 16;
+const MAX_INITS: usize = 64;
+
+/// Listed segments that are looked for with each that is finished.
+const LOOKS: usize = 8;
 
 /// How a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,7 @@ pub struct LiveStream {
     epoch: String,
     stream_type: StreamType,
     cache: FragmentCache,
+    shelf: Shelf,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
     joins: Joins,
@@ -69,6 +74,8 @@ struct State {
     tracks: BTreeMap<LiveTrack, TrackState>,
     bytes_in: u64,
     rates: Rates,
+    /// How often it broke off: each hole has its own number.
+    interruptions: u64,
     since: UnixMillis,
     /// It was deleted: its publisher has to go.
     dismissed: bool,
@@ -84,6 +91,8 @@ struct TrackState {
     /// The init segments, numbered from 1; those before `first_init` are forgotten.
     inits: Vec<Bytes>,
     first_init: usize,
+    /// The number of the one that its samples need now.
+    newest_init: usize,
     /// Its playlists.
     low_latency: Arc<Newest>,
     legacy: Arc<Newest>,
@@ -91,6 +100,41 @@ struct TrackState {
     /// taking it in.
     open: Option<(u64, Fragment)>,
     before: Option<(u64, Fragment)>,
+    /// The segments that stay on the disk, the oldest first.
+    kept: VecDeque<Kept>,
+    /// The one that was looked for last.
+    looked_for: u64,
+}
+
+impl TrackState {
+    /// Lets go of what nobody wants any more, and of more if there is no room.
+    fn tidy(&mut self, shelf: &Shelf) {
+        while let Some(oldest) = self.kept.front()
+            && oldest.number < self.window.oldest()
+        {
+            self.kept.pop_front();
+        }
+        while shelf.is_full() {
+            let listed = self.window.listed().start;
+            match self.kept.front() {
+                Some(oldest) if oldest.number < listed => drop(self.kept.pop_front()),
+                _ if self.window.shorten() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// The next few listed segments, all of them in turn.
+    fn next_looks(&mut self) -> Vec<(u64, ChunkKey)> {
+        let listed = self.window.listed();
+        let after = listed.start.max(self.looked_for + 1)..listed.end;
+        let wanted: Vec<u64> = after.chain(listed).take(LOOKS).collect();
+        self.looked_for = wanted.last().copied().unwrap_or(0);
+        let named = wanted.into_iter();
+        named
+            .map(|number| (number, self.window.key(number)))
+            .collect()
+    }
 }
 
 /// What is told about a stream.
@@ -117,7 +161,7 @@ impl LiveStream {
         name: String,
         epoch: String,
         stream_type: StreamType,
-        cache: FragmentCache,
+        (cache, shelf): (FragmentCache, Shelf),
         config: &HubConfig,
         now: UnixMillis,
     ) -> Self {
@@ -126,6 +170,7 @@ impl LiveStream {
             epoch,
             stream_type,
             cache,
+            shelf,
             feed: Arc::new(Feed::new(config.gop)),
             audience: Arc::default(),
             joins: Joins::new(config.join),
@@ -135,6 +180,7 @@ impl LiveStream {
                 tracks: BTreeMap::new(),
                 bytes_in: 0,
                 rates: Rates::default(),
+                interruptions: 0,
                 since: now,
                 dismissed: false,
                 identity: None,
@@ -358,15 +404,50 @@ impl LiveStream {
             (Some(fragment), place) => Ok(Some((fragment, place))),
             (None, place) => {
                 let chunk = self.cache.get(&place.key).await?;
+                if chunk.is_none() {
+                    self.lost(track, number);
+                }
                 Ok(chunk.map(|chunk| (Fragment::ready(chunk), place)))
             }
         }
     }
 
-    /// The number of the segment of a track that is open or comes next.
-    pub fn current(&self, track: LiveTrack) -> Option<u64> {
+    /// There is nothing behind segment `number` any more: it is listed as such.
+    fn lost(&self, kind: LiveTrack, number: u64) {
+        let mut state = self.state();
+        let track = state.tracks.get_mut(&kind);
+        if track.is_some_and(|track| track.window.lost(number)) {
+            tracing::warn!(
+                stream = self.name,
+                track = kind.name(),
+                number,
+                "a listed segment is lost"
+            );
+            drop(state);
+            self.tell();
+        }
+    }
+
+    /// Looks for a few of the listed segments of a track, so that one that is lost, as
+    /// on a disk that was full or is broken, is not listed as if it were there.
+    pub(super) async fn look(&self, kind: LiveTrack) {
+        let looks = {
+            let mut state = self.state();
+            let track = state.tracks.get_mut(&kind);
+            track.map(TrackState::next_looks).unwrap_or_default()
+        };
+        for (number, key) in looks {
+            if let Ok(Presence::Absent) = self.cache.peek(&key).await {
+                self.lost(kind, number);
+            }
+        }
+    }
+
+    /// Whether segment `number` of a track comes next, and has not begun.
+    pub fn is_next(&self, track: LiveTrack, number: u64) -> bool {
         let state = self.state();
-        state.tracks.get(&track).map(|track| track.window.current())
+        let track = state.tracks.get(&track);
+        track.is_some_and(|track| track.window.is_next(number))
     }
 
     pub(super) fn cache(&self) -> &FragmentCache {
@@ -387,25 +468,34 @@ impl LiveStream {
             track: track.clone(),
             inits: Vec::new(),
             first_init: 0,
+            newest_init: 0,
             low_latency: Arc::default(),
             legacy: Arc::default(),
             open: None,
             before: None,
+            kept: VecDeque::new(),
+            looked_for: 0,
         });
         known.track = track;
-        if known.inits.last() != Some(&init) {
+        // Two encoders may take turns for hours.
+        let index = known.inits.iter().position(|before| *before == init);
+        let index = index.unwrap_or_else(|| {
             known.inits.push(init);
-        }
+            known.inits.len() - 1
+        });
+        known.newest_init = known.first_init + index + 1;
         if known.inits.len() > MAX_INITS {
             known.inits.remove(0);
             known.first_init += 1;
         }
     }
 
-    /// What the next segment of a track is called in the cache.
-    pub(super) fn next_key(&self, kind: LiveTrack) -> Option<crate::chunk::ChunkKey> {
-        let state = self.state();
-        let window = &state.tracks.get(&kind)?.window;
+    /// What the next segment of a track is called in the cache. If there was a hole, it
+    /// ends here.
+    pub(super) fn next_key(&self, kind: LiveTrack) -> Option<ChunkKey> {
+        let mut state = self.state();
+        let window = &mut state.tracks.get_mut(&kind)?.window;
+        window.resume();
         Some(window.key(window.current()))
     }
 
@@ -413,7 +503,7 @@ impl LiveStream {
     pub(super) fn newest_init(&self, kind: LiveTrack) -> Result<Uri, TagError> {
         let state = self.state();
         let track = state.tracks.get(&kind);
-        let number = track.map_or(0, |track| track.first_init + track.inits.len());
+        let number = track.map_or(0, |track| track.newest_init);
         Uri::new(format!("{}.{number}.mp4", self.prefix(kind)))
     }
 
@@ -422,26 +512,66 @@ impl LiveStream {
         self.change(kind, |track| {
             let number = track.window.open(begins);
             track.before = track.open.replace((number, fragment));
+            // One without parts gave its number to this.
+            track.kept.retain(|kept| kept.number != number);
+            let key = track.window.key(number);
+            let kept = self.shelf.keep(self.cache.store(), &key, number);
+            track.kept.push_back(kept);
         });
     }
 
     /// The open segment of a track has another part.
     pub(super) fn part(&self, kind: LiveTrack, part: PartMeta) {
-        self.change(kind, |track| track.window.part(part));
+        self.change(kind, |track| {
+            track.window.part(part);
+            if let Some(kept) = track.kept.back_mut() {
+                kept.grow(part.bytes);
+            }
+        });
     }
 
     /// The open segment of a track is whole.
     pub(super) fn closed(&self, kind: LiveTrack, ticks: u64) {
-        self.change(kind, |track| track.window.close(ticks));
+        self.change(kind, |track| {
+            track.window.close(ticks);
+            track.tidy(&self.shelf);
+        });
     }
 
-    /// The stream breaks off: what comes next is another stretch.
-    pub(super) fn interrupted(&self) {
+    /// The stream breaks off: what comes next is another stretch. Gives the number of
+    /// the hole, which is to be filled if it `fills`.
+    pub(super) fn interrupted(&self, fills: bool) -> u64 {
         let mut state = self.state();
         let tracks = state.tracks.values_mut();
-        tracks.for_each(|track| track.window.interrupt());
+        tracks.for_each(|track| track.window.interrupt(fills));
+        state.interruptions += 1;
+        let number = state.interruptions;
         drop(state);
         self.tell();
+        number
+    }
+
+    /// Another part of hole `number` in all tracks that have it. Whether it is there.
+    pub(super) fn fill(&self, number: u64) -> bool {
+        let mut state = self.state();
+        if state.interruptions != number {
+            return false;
+        }
+        let tracks = state.tracks.values_mut();
+        let filled = tracks.filter_map(|track| track.window.fill().then_some(()));
+        let there = filled.count() > 0;
+        drop(state);
+        if there {
+            self.tell();
+        }
+        there
+    }
+
+    /// How much was filled of the newest hole, in milliseconds.
+    pub(super) fn filled_ms(&self) -> u64 {
+        let state = self.state();
+        let filled = state.tracks.values().map(|track| track.window.filled_ms());
+        filled.max().unwrap_or(0)
     }
 
     /// Somebody publishes, or does no more.

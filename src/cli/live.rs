@@ -15,7 +15,7 @@ use crate::broadcast::gate::{Gate, MIN_TOKEN_SECRET_BYTES};
 use crate::broadcast::hooks::{Hooks, Post};
 use crate::broadcast::pulls::{PullConfig, Pulls};
 use crate::broadcast::srt::{self, Encryption};
-use crate::broadcast::{Hub, HubConfig, Recorder, dictionary, rtmp};
+use crate::broadcast::{Hub, HubConfig, Outage, Recorder, dictionary, rtmp};
 use crate::cache::FragmentCache;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
@@ -92,6 +92,27 @@ pub(super) struct LiveArgs {
     )]
     live_linger: u64,
 
+    /// What players of a live stream are told while its encoder is gone: gaps (that there is
+    /// nothing, part by part), or hold (nothing; their requests wait)
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "LOOMCAST_LIVE_OUTAGE",
+        value_parser = outage,
+        default_value = "gaps"
+    )]
+    live_outage: Outage,
+
+    /// How far back players of a live stream may go, up to 12 hours
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_LIVE_WINDOW",
+        value_parser = clap::value_parser!(u64).range(1..=43_200),
+        default_value = "60"
+    )]
+    live_window: u64,
+
     /// Whose first request for a live stream waits: wait (everybody's, for the segment that is
     /// current then), low-latency (only that of a stream with nothing to begin with yet), or off
     #[arg(
@@ -139,6 +160,13 @@ pub(super) struct LiveArgs {
     live_hook: Option<Url>,
 }
 
+fn outage(name: &str) -> Result<Outage, String> {
+    let known = Outage::NAMED.iter().find(|(known, _)| *known == name);
+    known
+        .map(|(_, outage)| *outage)
+        .ok_or_else(|| "expected gaps or hold".into())
+}
+
 fn join_policy(name: &str) -> Result<JoinPolicy, String> {
     let known = JoinPolicy::NAMED.iter().find(|(known, _)| *known == name);
     known
@@ -176,6 +204,8 @@ impl LiveArgs {
     fn hub_config(&self) -> HubConfig {
         HubConfig {
             linger: Duration::from_secs(self.live_linger),
+            outage: self.live_outage,
+            window_ms: self.live_window * 1000,
             join: JoinConfig {
                 policy: self.join_wait,
                 min_segments: self.join_min_segments.into(),

@@ -17,9 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::broadcast::{
-    AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, StreamStatus, now,
-};
+use crate::broadcast::{AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, now};
 use crate::cmaf::{Retimed, Track, codec_string, placed};
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::join::VIEWER;
@@ -141,8 +139,7 @@ pub(super) async fn segment(
             break found;
         }
         // What was hinted at is waited for; what was never announced is not there.
-        let hinted = stream.current(kind) == Some(number) && part == Some(0);
-        if !hinted || stream.status() == StreamStatus::Ended {
+        if part != Some(0) || !stream.is_next(kind, number) {
             return Err(unknown());
         }
         wait(&mut changes, deadline).await?;

@@ -230,6 +230,7 @@ impl MediaPlaylist {
         match () {
             // SKIP asks for 9; some players expect it wherever the server offers to skip or block.
             () if self.skipped > 0 || self.server_control.is_some() => 9,
+            () if self.segments.iter().any(|segment| segment.gap) => 8,
             () if maps || open_map => 6,
             // Decimal durations.
             () => 3,
@@ -249,7 +250,10 @@ impl MediaPlaylist {
         for part in self.open.iter().flat_map(|open| &open.parts) {
             after.add(part.duration);
         }
-        for (index, segment) in self.segments.iter().enumerate().rev() {
+        let closing_gap = |segment: &Segment| self.ended && segment.gap;
+        let numbered = self.segments.iter().enumerate().rev();
+        // What never came at the end of an ended stream is no distance from it.
+        for (index, segment) in numbered.skip_while(|(_, segment)| closing_gap(segment)) {
             if after.micros() > reach {
                 return index + 1;
             }

@@ -51,10 +51,12 @@ impl Shared {
     ) -> Result<Put, StoreError> {
         let len = Payloads::file_len(meta);
         let weight = Room::weigh(len, meta.cost_ms);
+        // What is spared already need not prove itself.
+        let class = (!self.room.is_pinned(key)).then_some(class);
         // What is making room must not go for itself.
         let _pin = self.room.pin(key);
         for _ in 0..MAX_ATTEMPTS {
-            let taken = self.room.take(*key, Some(class), weight);
+            let taken = self.room.take(*key, class, weight);
             let made = self.make_room(taken.gone, weight.bytes);
             let writing = self.writing(key);
             if let Err(error) = made {

@@ -132,7 +132,7 @@ impl Room {
     }
 
     /// Takes room for a chunk, unless it has some, or is to be used once more
-    /// before it gets some (`class` is `None` for what is there already). Those
+    /// before it gets some (`class` is `None` for what is there already, or is spared). Those
     /// that are gone are to be deleted before it is written.
     pub fn take(
         &self,
@@ -207,6 +207,11 @@ impl Room {
             key: *key,
             pins: Arc::clone(&self.pins),
         }
+    }
+
+    /// Whether a chunk is spared now.
+    pub fn is_pinned(&self, key: &ChunkKey) -> bool {
+        self.pins().contains_key(key)
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {

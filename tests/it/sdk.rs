@@ -75,7 +75,7 @@ pub fn words(command: &str) -> Vec<String> {
     command.split(' ').map(str::to_owned).collect()
 }
 
-fn node() -> Option<PathBuf> {
+pub fn node() -> Option<PathBuf> {
     let pins = ["package.json", "package-lock.json"];
     let command = "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error";
     install("node", &pins, &[words(command)])

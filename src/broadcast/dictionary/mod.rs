@@ -24,6 +24,7 @@ use crate::broadcast::hooks::Event;
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
 use crate::broadcast::intake::{Format, Intake, IntakeError};
 use crate::broadcast::listen::listen;
+use crate::broadcast::publisher::Leaving;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::live::dictionary::{Answer, MAX_LINE_BYTES, Request, RequestError, Role, StreamType};
 use crate::live::rtmp::Secret;
@@ -174,7 +175,8 @@ async fn pushing(
         taken = taken => taken,
         () = stop.cancelled() => Ok(()),
     };
-    hub.farewell(intake.end().await).await;
+    hub.farewell(intake.end().await, Leaving::after(&taken))
+        .await;
     tracing::info!(%peer, index, "a pushing end has gone");
     taken
 }
@@ -257,7 +259,8 @@ async fn taking(
         () = stop.cancelled() => Ok(()),
     };
     if let Some(intake) = intake {
-        hub.farewell(intake.end().await).await;
+        hub.farewell(intake.end().await, Leaving::after(&done))
+            .await;
     }
     tracing::info!(%peer, index, role, "a stream is no more taken");
     drop(entry);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broadcast::connections::Door;
 use crate::broadcast::hub::Origin;
 use crate::broadcast::intake::{Format, Intake};
+use crate::broadcast::publisher::{Leaving, STALL};
 use crate::broadcast::pulls::{Phase, Pulled, Pulls};
 use crate::live::source::SourceUrl;
 
@@ -115,7 +116,15 @@ async fn attempt(pulls: &Pulls, name: &str, url: &SourceUrl, stop: &Cancellation
             break Attempt::Done;
         }
         let count = match read {
-            Err(_) if heard.elapsed() < silence => continue,
+            Err(_) if heard.elapsed() < silence => {
+                if let Some(intake) = &mut intake
+                    && heard.elapsed() >= STALL
+                    && let Err(error) = intake.stalled().await
+                {
+                    break Attempt::Broke(error.to_string());
+                }
+                continue;
+            }
             Err(_) => {
                 break failed(
                     &intake,
@@ -150,7 +159,12 @@ async fn attempt(pulls: &Pulls, name: &str, url: &SourceUrl, stop: &Cancellation
         }
     };
     if let Some(intake) = intake {
-        pulls.0.hub.farewell(intake.end().await).await;
+        let leaving = match outcome {
+            Attempt::Done => Leaving::Orderly,
+            // It is asked again.
+            Attempt::Broke(_) | Attempt::Failed(_) => Leaving::Lost,
+        };
+        pulls.0.hub.farewell(intake.end().await, leaving).await;
     }
     outcome
 }

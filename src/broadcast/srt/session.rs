@@ -27,6 +27,7 @@ use crate::broadcast::connections::Door;
 use crate::broadcast::gate::{self, Ask, Gate};
 use crate::broadcast::hub::{Hub, Origin, PublishError};
 use crate::broadcast::intake::{Format, Intake, IntakeError};
+use crate::broadcast::publisher::{Leaving, STALL};
 use crate::broadcast::srt::Encryption;
 use crate::live::srt::{SrtRequest, StreamIdError, read_stream_id};
 
@@ -95,6 +96,7 @@ impl Session {
             taken = self.take(&mut connection, &mut intake) => taken,
             () = stop.cancelled() => Ok(()),
         };
+        let leaving = Leaving::after(&taken);
         if let Err(error) = taken {
             tracing::warn!(peer = %self.peer, %error, "an encoder's connection failed");
         }
@@ -103,7 +105,7 @@ impl Session {
         self.flush(&mut connection).await;
         let publisher = intake.end().await;
         tracing::info!(stream = publisher.stream().name(), "an encoder has gone");
-        hub.farewell(publisher).await;
+        hub.farewell(publisher, leaving).await;
     }
 
     /// From the first datagram to the answer.
@@ -226,11 +228,16 @@ impl Session {
         intake: &mut Intake,
     ) -> Result<(), SessionError> {
         let mut heard = Instant::now();
+        let mut stalled = false;
         while connection.is_open() {
             self.flush(connection).await;
             while let Some((_, media)) = connection.next_data(Instant::now()) {
                 heard = Instant::now();
+                stalled = false;
                 intake.take(&media).await?;
+            }
+            if heard.elapsed() > STALL && !std::mem::replace(&mut stalled, true) {
+                intake.stalled().await.map_err(IntakeError::from)?;
             }
             if heard.elapsed() > SILENCE {
                 return Err(SessionError::Silent(SILENCE));

@@ -23,6 +23,7 @@ impl Window {
         for entry in &self.whole {
             let uri = self.legacy_uri(entry.number)?;
             let mut segment = Segment::new(uri, entry.duration(entry.ticks));
+            segment.gap = entry.gap;
             segment.discontinuity = entry.begins.discontinuity;
             segment.program_date_time = Some(entry.begins.taken);
             segment.map = Some(entry.begins.map.clone());
@@ -30,11 +31,13 @@ impl Window {
         }
         playlist.ended = self.ended;
         if !self.ended {
-            let breaks = self
-                .open
-                .as_ref()
-                .map_or(self.interrupted, |open| open.begins.discontinuity);
-            for (number, discontinuity) in [(self.current(), breaks), (self.current() + 1, false)] {
+            // What comes next in a hole may be more of the hole.
+            let breaks = match &self.open {
+                Some(open) => open.begins.discontinuity,
+                None => self.interrupted && !self.filling,
+            };
+            let current = self.current();
+            for (number, discontinuity) in [(current, breaks), (current + 1, false)] {
                 let uri = self.legacy_uri(number)?;
                 playlist.prefetch.push(Prefetch { uri, discontinuity });
             }
@@ -44,7 +47,8 @@ impl Window {
 
     /// Whether segment `number` is announced, and has not begun.
     pub fn announces(&self, number: u64) -> bool {
-        let begun = self.open.as_ref().map_or(0, |open| open.number);
+        let open = self.open.as_ref().filter(|open| !open.gap);
+        let begun = open.map_or(0, |open| open.number);
         let announced = self.current()..=self.current() + 1;
         !self.ended && number != begun && announced.contains(&number)
     }

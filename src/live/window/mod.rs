@@ -2,9 +2,10 @@
 //! their playlist.
 //!
 //! Numbers only rise, whatever becomes of the publisher. The open segment is held
-//! back until it has a part. What leaves the window is left to the cache, which
-//! keeps it for whoever still has it on a list.
+//! back until it has a part. What leaves the window can be had for as long again as
+//! the window is: somebody may still have it on a list.
 
+mod gaps;
 mod legacy;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ pub use legacy::LEGACY_SUFFIX;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::chunk::{ChunkKey, PartMeta};
@@ -34,6 +36,13 @@ const LEAST_TARGETS: u64 = 3;
 /// playlists list (rfc8216bis, 6.2.2), as the open segment counts too.
 const PARTS_TARGETS: u64 = 4;
 
+/// Where segment `number` stands among `entries`, whose numbers have no holes.
+fn index_in(entries: &VecDeque<Arc<Entry>>, number: u64) -> Option<usize> {
+    let index = number.checked_sub(entries.front()?.number)?;
+    let index = usize::try_from(index).ok()?;
+    (index < entries.len()).then_some(index)
+}
+
 /// For whom a track is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Listing {
@@ -52,6 +61,8 @@ pub struct WindowConfig {
     pub target_duration_s: u32,
     /// No part is longer, in milliseconds.
     pub part_ms: u32,
+    /// How long a segment is of which there is nothing, in milliseconds.
+    pub gap_ms: u32,
     /// How far back players may go, in milliseconds.
     pub window_ms: u64,
 }
@@ -63,6 +74,8 @@ struct Entry {
     begins: Opening,
     ticks: u64,
     parts: Vec<PartMeta>,
+    /// Whether there is nothing behind it.
+    gap: bool,
 }
 
 /// How a segment begins.
@@ -107,11 +120,19 @@ pub struct Window {
     whole: VecDeque<Arc<Entry>>,
     /// How long they are together.
     whole_ms: u64,
+    /// Those that left it lately: whoever has a playlist of before may still want them
+    /// (rfc8216bis, 6.2.2).
+    gone: VecDeque<Arc<Entry>>,
+    /// How long they are together.
+    gone_ms: u64,
     open: Option<Entry>,
     next: u64,
     discontinuities_gone: u64,
     /// Whether the track broke off, and what comes next is another stretch.
     interrupted: bool,
+    /// Whether the hole since then is filled, and how long it is by now, in milliseconds.
+    filling: bool,
+    filled_ms: u64,
     ended: bool,
 }
 
@@ -122,10 +143,14 @@ impl Window {
             config,
             whole: VecDeque::new(),
             whole_ms: 0,
+            gone: VecDeque::new(),
+            gone_ms: 0,
             open: None,
             next: FIRST_SEQUENCE,
             discontinuities_gone: 0,
             interrupted: false,
+            filling: false,
+            filled_ms: 0,
             ended: false,
         }
     }
@@ -136,12 +161,14 @@ impl Window {
         let number = self.next;
         self.next += 1;
         self.interrupted = false;
+        self.filling = false;
         self.ended = false;
         self.open = Some(Entry {
             number,
             begins,
             ticks: 0,
             parts: Vec::new(),
+            gap: false,
         });
         number
     }
@@ -159,6 +186,10 @@ impl Window {
         match self.open.take() {
             Some(entry) if entry.parts.is_empty() => self.next = entry.number,
             Some(entry) => {
+                let ticks = match entry.gap {
+                    true => entry.parts.iter().map(|part| u64::from(part.ticks)).sum(),
+                    false => ticks,
+                };
                 let entry = Entry { ticks, ..entry };
                 self.whole_ms += entry.milliseconds();
                 self.whole.push_back(Arc::new(entry));
@@ -168,15 +199,10 @@ impl Window {
         self.slide();
     }
 
-    /// The track breaks off: if it goes on, that is another stretch of it.
-    pub fn interrupt(&mut self) {
-        self.close(0);
-        self.interrupted = !self.whole.is_empty();
-    }
-
     /// Nothing will be added.
     pub fn end(&mut self) {
         self.close(0);
+        self.filling = false;
         self.ended = true;
     }
 
@@ -195,14 +221,23 @@ impl Window {
         self.open.as_ref().map_or(self.next, |open| open.number)
     }
 
-    /// Where segment `number` is, if it is listed or open.
+    /// Whether segment `number` comes next, and has not begun.
+    pub fn is_next(&self, number: u64) -> bool {
+        !self.ended && self.open.is_none() && number == self.next
+    }
+
+    /// Where segment `number` is, if it is open, listed, or was so lately.
     pub fn place(&self, number: u64) -> Option<Place> {
         let open = self.open.as_ref().filter(|open| open.number == number);
-        let entry = open.or_else(|| {
-            // Numbers have no holes.
-            let index = number.checked_sub(self.whole.front()?.number)?;
-            Some(self.whole.get(usize::try_from(index).ok()?)?.as_ref())
-        })?;
+        let among = |entries: &'_ VecDeque<Arc<Entry>>| {
+            let index = index_in(entries, number)?;
+            entries.get(index).cloned()
+        };
+        let found = among(&self.whole).or_else(|| among(&self.gone));
+        let entry = open.or(found.as_deref())?;
+        if entry.gap {
+            return None;
+        }
         Some(Place {
             key: self.key(number),
             decode_time: entry.begins.decode_time,
@@ -218,19 +253,65 @@ impl Window {
 
     /// Lets go of what is older than the window.
     fn slide(&mut self) {
-        let least = LEAST_TARGETS * u64::from(self.config.target_duration_s) * 1000;
-        let wanted = self.config.window_ms.max(least);
-        while let Some(oldest) = self.whole.front()
-            && self.whole_ms - oldest.milliseconds() >= wanted
+        let wanted = self.config.window_ms.max(self.least_ms());
+        while self.drop_oldest(wanted) {}
+        while let Some(oldest) = self.gone.front()
+            && self.gone_ms - oldest.milliseconds() >= wanted
         {
-            self.whole_ms -= oldest.milliseconds();
-            // It counts when it leaves, and so does what it began with.
-            if let Some(gone) = self.whole.pop_front()
-                && gone.begins.discontinuity
-            {
-                self.discontinuities_gone += 1;
-            }
+            self.gone_ms -= oldest.milliseconds();
+            self.gone.pop_front();
         }
+    }
+
+    /// Lets go of the oldest segment, though it is of the window: there is no room for
+    /// it. Whether there was one that may go.
+    pub fn shorten(&mut self) -> bool {
+        self.drop_oldest(self.least_ms())
+    }
+
+    /// How long a playlist is at least.
+    const fn least_ms(&self) -> u64 {
+        LEAST_TARGETS * self.config.target_duration_s as u64 * 1000
+    }
+
+    /// The oldest segment leaves the list if what is left is `least_ms` long.
+    fn drop_oldest(&mut self, least_ms: u64) -> bool {
+        let milliseconds = self.whole.front().map_or(0, |entry| entry.milliseconds());
+        if self.whole_ms - milliseconds < least_ms {
+            return false;
+        }
+        let Some(oldest) = self.whole.pop_front() else {
+            return false;
+        };
+        self.whole_ms -= milliseconds;
+        // It counts when it leaves, and so does what it began with.
+        self.discontinuities_gone += u64::from(oldest.begins.discontinuity);
+        self.gone_ms += milliseconds;
+        self.gone.push_back(oldest);
+        true
+    }
+
+    /// There is nothing behind segment `number` any more. Whether that is news.
+    pub fn lost(&mut self, number: u64) -> bool {
+        let index = index_in(&self.whole, number);
+        let entry = index.and_then(|index| self.whole.get_mut(index));
+        let Some(entry) = entry.filter(|entry| !entry.gap) else {
+            return false;
+        };
+        Arc::make_mut(entry).gap = true;
+        true
+    }
+
+    /// The numbers of the segments that are listed and whole.
+    pub fn listed(&self) -> Range<u64> {
+        let first = self.whole.front().map_or(self.next, |entry| entry.number);
+        first..first + self.whole.len() as u64
+    }
+
+    /// The number of the oldest segment that somebody may still want.
+    pub fn oldest(&self) -> u64 {
+        let oldest = self.gone.front().or(self.whole.front());
+        oldest.map_or(self.current(), |entry| entry.number)
     }
 
     /// The track as it was when segment `last` was whole and the next had not begun;
@@ -295,9 +376,12 @@ impl Window {
         for (index, entry) in self.whole.iter().enumerate() {
             let uri = Uri::new(format!("{}/{}.m4s", self.config.prefix, entry.number))?;
             let mut segment = Segment::new(uri, entry.duration(entry.ticks));
-            if index >= with_parts {
+            // hls.js (1.7) waits for the last part of a stream that has ended, though it
+            // be a gap.
+            if (with_parts..self.whole.len() - self.closing_gaps()).contains(&index) {
                 segment.parts = self.parts(entry)?;
             }
+            segment.gap = entry.gap;
             segment.discontinuity = entry.begins.discontinuity;
             segment.program_date_time = Some(entry.begins.taken);
             segment.map = Some(entry.begins.map.clone());
@@ -336,12 +420,13 @@ impl Window {
         let reach = PARTS_TARGETS * u64::from(self.config.target_duration_s) * 1000;
         let mut after = 0;
         let newest = self.whole.iter().rev();
+        let newest = newest.skip(self.closing_gaps());
         let near = newest.take_while(|entry| {
             let near = after <= reach;
             after += entry.milliseconds();
             near
         });
-        self.whole.len() - near.count()
+        self.whole.len() - self.closing_gaps() - near.count()
     }
 
     fn parts(&self, entry: &Entry) -> Result<Vec<PartRef>, TagError> {
@@ -350,7 +435,7 @@ impl Window {
                 uri: self.part_uri(entry.number, index)?,
                 duration: entry.duration(part.ticks.into()),
                 independent: part.independent,
-                gap: false,
+                gap: entry.gap,
             })
         };
         entry.parts.iter().enumerate().map(reference).collect()

@@ -5,6 +5,7 @@ fn window(window_ms: u64) -> Window {
         prefix: "/live/show/e1/video".into(),
         target_duration_s: 2,
         part_ms: 500,
+        gap_ms: 2000,
         window_ms,
     })
 }
@@ -56,7 +57,6 @@ fn the_window_slides_and_numbers_only_rise() {
     assert_eq!(sequence(&window), (1, 5, 0));
     add(&mut window, 5, false);
     assert_eq!(sequence(&window), (6, 5, 0));
-    assert_eq!(window.place(5), None);
     assert!(window.place(6).is_some());
 }
 
@@ -166,7 +166,7 @@ fn legacy_players_are_told_of_the_next_segment_before_it_has_a_frame() {
     assert!(after.contains("#EXTINF:2.0,\n3.lhls.m4s\n#EXT-X-PREFETCH:4.lhls.m4s\n"));
     assert!(after.contains("#EXT-X-MEDIA-SEQUENCE:1\n"));
     // It breaks off, and what comes next is another stretch.
-    window.interrupt();
+    window.interrupt(false);
     assert!(told(&window).contains("#EXT-X-PREFETCH-DISCONTINUITY\n#EXT-X-PREFETCH:4.lhls.m4s\n"));
     window.end();
     assert!(!told(&window).contains("PREFETCH"));
@@ -221,4 +221,118 @@ fn only_segments_near_the_end_tell_of_their_parts() {
     // Eight seconds, and the one that reaches into them.
     assert_eq!(told[..15], [0; 15]);
     assert_eq!(told[15..], [4; 5]);
+}
+
+#[test]
+fn a_hole_is_filled_with_segments_of_which_there_is_nothing() {
+    let mut window = window(60_000);
+    assert!(!window.fill(), "nothing has begun");
+    add(&mut window, 2, false);
+    assert!(!window.fill(), "nothing is missing");
+    window.interrupt(true);
+    (0..5).for_each(|_| assert!(window.fill()));
+    // Whoever is waited for and leaves again changes nothing.
+    window.interrupt(true);
+    assert_eq!(window.filled_ms(), 2500);
+    let text = |window: &Window, listing| {
+        let text = window.playlist(listing).expect("clean").to_text();
+        text.replace("/live/show/e1/video/", "")
+    };
+    let low_latency = text(&window, Listing::LowLatency);
+    let hole = low_latency.find("#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:02.000Z");
+    let hole = low_latency[hole.expect("after the last")..].to_owned();
+    insta::assert_snapshot!(hole, @r#"
+    #EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:02.000Z
+    #EXT-X-PART:DURATION=0.5,URI="3.0.m4s",GAP=YES
+    #EXT-X-PART:DURATION=0.5,URI="3.1.m4s",GAP=YES
+    #EXT-X-PART:DURATION=0.5,URI="3.2.m4s",GAP=YES
+    #EXT-X-PART:DURATION=0.5,URI="3.3.m4s",GAP=YES
+    #EXT-X-GAP
+    #EXTINF:2.0,
+    3.m4s
+    #EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:04.000Z
+    #EXT-X-PART:DURATION=0.5,URI="4.0.m4s",GAP=YES
+    #EXT-X-PRELOAD-HINT:TYPE=PART,URI="4.1.m4s"
+    "#);
+    assert_eq!((window.place(3), window.place(4)), (None, None));
+    assert!(!window.is_next(4));
+    let legacy = text(&window, Listing::Legacy);
+    assert!(
+        legacy.ends_with(
+            "#EXT-X-GAP\n#EXTINF:2.0,\n3.lhls.m4s\n#EXT-X-PREFETCH:4.lhls.m4s\n\
+             #EXT-X-PREFETCH:5.lhls.m4s\n"
+        ),
+        "{legacy}"
+    );
+    assert!(window.announces(4) && window.announces(5));
+
+    window.resume();
+    assert!(!window.fill());
+    assert!(window.is_next(5));
+    assert_eq!(window.open(opening(7000, true)), 5);
+    window.part(part());
+    window.close(500);
+    let after = text(&window, Listing::LowLatency);
+    assert!(
+        after.contains("#EXT-X-GAP\n#EXTINF:0.5,\n4.m4s\n#EXT-X-DISCONTINUITY\n"),
+        "{after}"
+    );
+}
+
+#[test]
+fn a_hole_that_is_never_followed_by_anything_ends_with_the_stream() {
+    let mut window = window(60_000);
+    add(&mut window, 1, false);
+    window.interrupt(true);
+    (0..5).for_each(|_| assert!(window.fill()));
+    window.end();
+    assert!(!window.fill());
+    let playlist = window.playlist(Listing::LowLatency).expect("clean");
+    let gaps = playlist.segments.iter().map(|segment| segment.gap);
+    assert_eq!(gaps.collect::<Vec<_>>(), [false, true, true]);
+    assert!(playlist.ended);
+    let parts = playlist.segments.iter().map(|segment| segment.parts.len());
+    assert_eq!(parts.collect::<Vec<_>>(), [4, 0, 0]);
+}
+
+#[test]
+fn what_left_the_window_can_be_had_for_as_long_again() {
+    let mut window = window(20_000);
+    add(&mut window, 30, false);
+    let listed = window.listed();
+    assert_eq!(
+        (listed.clone().count(), window.oldest()),
+        (10, listed.start - 10)
+    );
+    assert!(window.place(window.oldest()).is_some());
+    assert!(window.place(window.oldest() - 1).is_none());
+}
+
+#[test]
+fn a_window_without_room_gets_shorter_but_not_shorter_than_three_targets() {
+    let mut window = window(20_000);
+    add(&mut window, 10, true);
+    let mut dropped = 0;
+    while window.shorten() {
+        dropped += 1;
+    }
+    assert_eq!((dropped, window.listed()), (7, 8..11));
+    let playlist = window.playlist(Listing::LowLatency).expect("clean");
+    assert_eq!(playlist.media_sequence, 8);
+    assert!(window.place(1).is_some(), "it may be there yet");
+}
+
+#[test]
+fn a_segment_that_is_lost_is_listed_as_a_gap() {
+    let mut window = window(60_000);
+    add(&mut window, 3, false);
+    assert!(window.lost(2));
+    assert!(!window.lost(2), "that is known");
+    assert!(!window.lost(4), "it is not listed");
+    assert!(window.place(2).is_none() && window.place(3).is_some());
+    for listing in [Listing::LowLatency, Listing::Legacy] {
+        let playlist = window.playlist(listing).expect("clean");
+        let gaps = playlist.segments.iter().map(|segment| segment.gap);
+        assert_eq!(gaps.collect::<Vec<_>>(), [false, true, false]);
+    }
 }
