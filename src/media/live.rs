@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gst::prelude::*;
-use gst_video::UpstreamForceKeyUnitEvent;
+use gst_video::{
+    UpstreamForceKeyUnitEvent, VideoColorMatrix, VideoColorPrimaries, VideoColorRange,
+    VideoColorimetry, VideoTransferFunction,
+};
 
-use crate::media::pictures::Colours;
+use crate::cmaf::Colours;
 use crate::media::pipeline::{Pipeline, Pulled};
 use crate::media::{Frame, MediaError};
 
@@ -25,7 +28,7 @@ pub struct LiveFormat {
     /// Pictures in so many seconds, as far as it is known. Times are those of the
     /// pictures; a bit rate is reckoned by this.
     pub rate: Option<(i32, i32)>,
-    /// What the stream says of its colours.
+    /// Which colours the numbers of its pictures mean.
     pub colours: Colours,
     /// Kilobits a second; `None` for even quality, whatever it takes.
     pub kilobits: Option<u32>,
@@ -54,8 +57,8 @@ impl LiveEncoder {
     pub fn new(format: &LiveFormat) -> Result<Self, MediaError> {
         let (width, height) = format.size;
         let (pictures, seconds) = format.rate.unwrap_or((25, 1));
-        let colours = format.colours.0.as_ref();
-        let colours = colours.map_or(String::new(), |colours| format!(",colorimetry={colours}"));
+        crate::media::init()?;
+        let colours = colorimetry(format.colours);
         let control = match format.kilobits {
             Some(kilobits) => format!("pass=cbr bitrate={kilobits} vbv-buf-capacity=1000"),
             None => format!("pass=qual quantizer={QUANTIZER} vbv-buf-capacity=0"),
@@ -63,7 +66,7 @@ impl LiveEncoder {
         let description = format!(
             "appsrc name=in format=time block=true max-buffers=1 \
              caps=video/x-raw,format=I420,width={width},height={height},\
-             framerate={pictures}/{seconds},pixel-aspect-ratio=1/1,interlace-mode=progressive{colours} ! \
+             framerate={pictures}/{seconds},pixel-aspect-ratio=1/1,interlace-mode=progressive,colorimetry={colours} ! \
              x264enc name=encoder speed-preset=veryfast tune=zerolatency {control} \
              key-int-max={NO_KEY_FRAMES_BY_COUNT} option-string=scenecut=0 ! \
              video/x-h264,profile=high,stream-format=avc,alignment=au ! \
@@ -145,6 +148,21 @@ impl LiveEncoder {
     }
 }
 
+/// In GStreamer's words.
+fn colorimetry(colours: Colours) -> String {
+    let range = match colours.full_range {
+        true => VideoColorRange::Range0_255,
+        false => VideoColorRange::Range16_235,
+    };
+    VideoColorimetry::new(
+        range,
+        VideoColorMatrix::from_iso(colours.matrix.into()),
+        VideoTransferFunction::from_iso(colours.transfer.into()),
+        VideoColorPrimaries::from_iso(colours.primaries.into()),
+    )
+    .to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +172,7 @@ mod tests {
         let format = LiveFormat {
             size: (320, 180),
             rate: None,
-            colours: Colours::default(),
+            colours: Colours::BT709,
             kilobits: None,
         };
         let mut encoder = LiveEncoder::new(&format).expect("an encoder");

@@ -41,7 +41,7 @@ pub use live::{LiveEncoder, LiveFormat, LivePicture};
 pub use mp3::Mp3Writer;
 pub use muxer::missing_encoders;
 pub use pcm::{Pcm, PcmStore};
-pub use pictures::{Colours, Decoded, PictureDecoder};
+pub use pictures::{Decoded, PictureDecoder};
 pub use pipeline::{load_elements, missing_elements};
 pub use pixels::Pixels;
 pub use probe::{ProbeError, probe};

@@ -5,16 +5,11 @@
 
 use ffmpeg_next as ffmpeg;
 
-use ffmpeg::util::color;
 use ffmpeg::util::format::Pixel;
 use ffmpeg::{Packet, codec};
 
 use crate::cmaf::VideoConfig;
 use crate::media::{Frame, MediaError, Pixels, PlaneLayout};
-
-/// What a stream says of its colours, in GStreamer's words; nothing if it does not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Colours(pub(super) Option<String>);
 
 /// A picture and when it is shown, in whatever unit went in.
 #[derive(Clone, Debug)]
@@ -23,8 +18,6 @@ pub struct Decoded {
     pub time: i64,
     /// The picture.
     pub frame: Frame,
-    /// Its colours.
-    pub colours: Colours,
 }
 
 /// A decoder of pictures as [`Elementary`](crate::cmaf::Elementary) gives them.
@@ -76,7 +69,6 @@ impl PictureDecoder {
         Ok(Some(Decoded {
             time,
             frame: copy(&picture)?,
-            colours: colours(&picture),
         }))
     }
 
@@ -126,33 +118,4 @@ fn copy(picture: &ffmpeg::frame::Video) -> Result<Frame, MediaError> {
         data,
         alpha: None,
     })
-}
-
-/// By the numbers of GStreamer's enumerations: range, matrix, transfer, primaries.
-/// Without a matrix the rest says little.
-fn colours(picture: &ffmpeg::frame::Video) -> Colours {
-    let full = picture.format() == Pixel::YUVJ420P || picture.color_range() == color::Range::JPEG;
-    let range = if full { 1 } else { 2 };
-    let matrix = match picture.color_space() {
-        color::Space::BT709 => 3,
-        color::Space::BT470BG | color::Space::SMPTE170M => 4,
-        color::Space::SMPTE240M => 5,
-        color::Space::BT2020NCL => 6,
-        _ => return Colours(full.then(|| "1:4:0:0".into())),
-    };
-    let transfer = match picture.color_transfer_characteristic() {
-        color::TransferCharacteristic::BT709 => 5,
-        color::TransferCharacteristic::SMPTE170M => 16,
-        color::TransferCharacteristic::SMPTE2084 => 14,
-        color::TransferCharacteristic::ARIB_STD_B67 => 15,
-        _ => 0,
-    };
-    let primaries = match picture.color_primaries() {
-        color::Primaries::BT709 => 1,
-        color::Primaries::BT470BG => 3,
-        color::Primaries::SMPTE170M => 4,
-        color::Primaries::BT2020 => 7,
-        _ => 0,
-    };
-    Colours(Some(format!("{range}:{matrix}:{transfer}:{primaries}")))
 }

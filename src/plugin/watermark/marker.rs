@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cmaf::{Elementary, Track};
+use crate::cmaf::{Colours, Elementary, Track};
 use crate::live::demux::Demuxed;
 use crate::live::flv::{
     TagKind, VideoCodec, flv_header, video_config_body, video_frame_body, write_tag,
 };
 use crate::live::packet::{config_body, frame_body};
 use crate::live::{LiveFrame, LiveTrack, milliseconds};
-use crate::media::{Colours, Decoded, LiveEncoder, LiveFormat, MediaError, PictureDecoder};
+use crate::media::{Decoded, LiveEncoder, LiveFormat, MediaError, PictureDecoder};
 use crate::plugin::PlugInError;
 use crate::raster::Sprite;
 use crate::render::{Mark, MarkPosition};
@@ -75,6 +75,7 @@ pub struct Marker {
 /// One track of pictures.
 struct Pictures {
     track: Track,
+    colours: Colours,
     samples: Elementary,
     decoder: PictureDecoder,
     encoder: Option<Encoder>,
@@ -88,7 +89,6 @@ struct Pictures {
 struct Encoder {
     encoder: LiveEncoder,
     size: (u32, u32),
-    colours: Colours,
     mark: Mark,
     described: bool,
 }
@@ -304,6 +304,7 @@ impl Pictures {
         Ok(Self {
             samples,
             decoder: PictureDecoder::new(&video.config)?,
+            colours: video.colours,
             track,
             encoder: None,
             keys: VecDeque::new(),
@@ -335,7 +336,7 @@ impl Pictures {
         let layout = decoded.frame.layout;
         // At most what an SPS can say.
         let size = (layout.width as u32, layout.height as u32);
-        let fits = |encoder: &Encoder| encoder.size == size && encoder.colours == decoded.colours;
+        let fits = |encoder: &Encoder| encoder.size == size;
         let encoder = match self.encoder.take().filter(fits) {
             Some(encoder) => encoder,
             None => {
@@ -344,11 +345,10 @@ impl Pictures {
                     encoder: LiveEncoder::new(&LiveFormat {
                         size,
                         rate: self.decoder.rate(),
-                        colours: decoded.colours.clone(),
+                        colours: self.colours,
                         kilobits,
                     })?,
                     size,
-                    colours: decoded.colours.clone(),
                     mark: Mark::new(&sprite, marks.position, marks.opacity, size),
                     described: false,
                 }
