@@ -224,7 +224,7 @@ impl Publisher {
         self.apply(cuts).await
     }
 
-    /// Nothing came for [`STALL`]. What comes next is another stretch of the same
+    /// Nothing came for as long as a stall is. What comes next is another stretch of the same
     /// tracks, as players cannot be held until then.
     pub async fn stalled(&mut self) -> Result<(), PublishingError> {
         if self.config.outage == Outage::Hold || self.source_start_ms.is_none() {
@@ -259,21 +259,29 @@ impl Publisher {
     }
 
     async fn apply(&mut self, cuts: Vec<Cut>) -> Result<(), PublishingError> {
-        for cut in cuts {
+        let mut cuts = cuts.into_iter().peekable();
+        let mut last = None;
+        while let Some(cut) = cuts.next() {
             match cut {
                 Cut::Opened { track, decode_time } => self.open(track, decode_time).await?,
                 Cut::Part { track, part } => {
                     let meta = part.meta;
                     if let Some(writer) = self.writers.get_mut(&track) {
                         writer.push(part)?;
-                        self.stream.part(track, meta);
+                        // A segment's last part is told of with its end: none follows it.
+                        match cuts.peek() {
+                            Some(Cut::Closed { track: next, .. }) if *next == track => {
+                                last = Some(meta);
+                            }
+                            _ => self.stream.part(track, meta),
+                        }
                     }
                 }
                 Cut::Closed { track, ticks } => {
                     if let Some(writer) = self.writers.remove(&track) {
                         writer.finish(self.cost_ms(track, ticks))?;
                     }
-                    self.stream.closed(track, ticks.into());
+                    self.stream.closed(track, last.take(), ticks.into());
                     let stream = Arc::clone(&self.stream);
                     tokio::spawn(async move { stream.look(track).await });
                 }

@@ -107,6 +107,13 @@ struct TrackState {
 }
 
 impl TrackState {
+    fn part(&mut self, part: PartMeta) {
+        self.window.part(part);
+        if let Some(kept) = self.kept.back_mut() {
+            kept.grow(part.bytes);
+        }
+    }
+
     /// Lets go of what nobody wants any more, and of more if there is no room.
     fn tidy(&mut self, shelf: &Shelf) {
         while let Some(oldest) = self.kept.front()
@@ -522,17 +529,15 @@ impl LiveStream {
 
     /// The open segment of a track has another part.
     pub(super) fn part(&self, kind: LiveTrack, part: PartMeta) {
-        self.change(kind, |track| {
-            track.window.part(part);
-            if let Some(kept) = track.kept.back_mut() {
-                kept.grow(part.bytes);
-            }
-        });
+        self.change(kind, |track| track.part(part));
     }
 
-    /// The open segment of a track is whole.
-    pub(super) fn closed(&self, kind: LiveTrack, ticks: u64) {
+    /// The open segment of a track is whole, with its `last` part.
+    pub(super) fn closed(&self, kind: LiveTrack, last: Option<PartMeta>, ticks: u64) {
         self.change(kind, |track| {
+            if let Some(part) = last {
+                track.part(part);
+            }
             track.window.close(ticks);
             track.tidy(&self.shelf);
         });
