@@ -19,11 +19,13 @@ fn server(data: &TempDir, linger: &str, more: &[&str]) -> Server {
 }
 
 /// An encoder that sends `file` to `address` at the speed at which it plays, as it is.
+/// It would else close before all that it wrote is sent.
 fn encoder(file: &Path, address: &str) -> Child {
+    let address = format!("{address}&linger=5");
     Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-re", "-i"])
         .arg(file)
-        .args(["-c", "copy", "-f", "mpegts", address])
+        .args(["-c", "copy", "-f", "mpegts", &address])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
