@@ -30,10 +30,10 @@ pub enum StreamIdError {
     #[error("the stream id is no list of KEY=VALUE: expected #!::r=NAME,m=publish")]
     Form,
     /// Something else is wanted than to publish; who says nothing wants to play.
-    #[error("m of the stream id is another: expected publish")]
+    #[error("the stream id does not ask to publish: expected m=publish")]
     Mode,
     /// Something else than media.
-    #[error("t of the stream id is another: expected stream")]
+    #[error("the stream id is not for media: expected t=stream")]
     Type,
 }
 

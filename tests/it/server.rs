@@ -124,8 +124,7 @@ impl Server {
     /// Where encoders publish by SRT with the stream id `id`.
     pub fn srt(&self, id: &str) -> String {
         let door = self.srt.as_ref().expect("it was started with --srt");
-        let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-        door.replace("NAME", &id)
+        door.replace("NAME", id)
     }
 
     /// Where the cache dictionary is, as HOST:PORT.
