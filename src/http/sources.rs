@@ -2,6 +2,7 @@
 //! the wait of the first who wants to watch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -67,6 +68,10 @@ pub(super) fn idle(name: &str, source: &Source) -> Value {
     })
 }
 
+/// How often whoever waits for a source says again that it is wanted: a pull ends when
+/// nobody has wanted it for its linger, which may be as short as a second.
+const REMINDER: Duration = Duration::from_millis(500);
+
 /// Where players find a stream.
 pub(super) fn urls(name: &str) -> Value {
     json!({
@@ -112,7 +117,8 @@ pub(super) async fn watched(state: &AppState, name: &str) -> Result<Arc<LiveStre
         {
             return Ok(stream);
         }
-        if timeout_at(deadline, changes.changed()).await.is_err() {
+        let reminder = deadline.min(Instant::now() + REMINDER);
+        if timeout_at(reminder, changes.changed()).await.is_err() && reminder == deadline {
             return Err(ApiError::Unavailable(format!(
                 "the source of {name:?} has not come yet"
             )));

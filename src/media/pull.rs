@@ -83,7 +83,8 @@ fn options(url: &str) -> Dictionary<'static> {
         ("probesize", PROBE_BYTES),
         ("analyzeduration", PROBE_MICROS),
         ("max_streams", MAX_STREAMS),
-        ("fflags", "nobuffer"),
+        // Pictures are not counted to guess at a rate: the clock says all.
+        ("fpsprobesize", "0"),
     ] {
         options.set(name, value);
     }

@@ -79,7 +79,7 @@ pub fn pictures(scratch: &Scratch, encoder: &[&str]) -> std::path::PathBuf {
             "-video_track_timescale",
             "90000",
         ],
-        &["-movflags", "+empty_moov+default_base_moof+frag_keyframe"],
+        &["-movflags", "+delay_moov+default_base_moof+frag_keyframe"],
     ];
     scratch.make("pictures.mp4", &[&source], &how.concat())
 }
@@ -230,6 +230,7 @@ fn chromium_plays_av1_and_opus() {
     assert_eq!(played["reason"], "ended", "{played:#}");
     assert_eq!(played["fatal"], json!([]), "{played:#}");
     assert_eq!(played["media_error"], Value::Null, "{played:#}");
+    assert!(played["frames"].as_u64() > Some(100), "{played:#}");
     let buffered = played["buffered"].as_array().expect("ranges");
     assert_eq!(buffered.len(), 1, "no hole: {played:#}");
 }

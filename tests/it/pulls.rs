@@ -63,7 +63,8 @@ fn comes_out_as_it_is(url: &str, file: &std::path::Path, scratch: &Scratch) {
             "-i",
             &edge.url("/live/pulled.flv"),
         ])
-        .args(["-c", "copy", "-t", "4"])
+        // Sound may come before the first key frame, up to two seconds of it.
+        .args(["-c", "copy", "-t", "6"])
         .arg(&taken)
         .status()
         .expect("ffmpeg runs");
