@@ -13,10 +13,10 @@ use crate::broadcast::publisher::{Leaving, Publisher, now};
 use crate::broadcast::shelf::Shelf;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
 use crate::cache::FragmentCache;
-use crate::live::Cutting;
 use crate::live::dictionary::{Role, StreamType};
 use crate::live::gop::GopLimits;
 use crate::live::join::JoinConfig;
+use crate::live::{Cutting, PartTarget};
 
 /// The most streams at a time, those that have just ended among them.
 pub const MAX_STREAMS: usize = 1_000;
@@ -94,7 +94,7 @@ impl Default for HubConfig {
             cutting: Cutting {
                 segment_ms: 2_000,
                 longest_ms: 4_000,
-                part_ms: 334,
+                part: PartTarget::DEFAULT,
             },
             window_ms: 60_000,
             gop: GopLimits::default(),

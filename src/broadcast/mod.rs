@@ -37,4 +37,4 @@ pub use recorder::{
     MAX_RECORDINGS, RecordedFile, Recorder, RecordingReport, RecordingState, StartError,
 };
 pub use snapshot::{Snapshot, Text};
-pub use stream::{LiveStream, StreamReport, StreamStatus};
+pub use stream::{LiveStream, Sought, StreamReport, StreamStatus};

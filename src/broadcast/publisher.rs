@@ -180,7 +180,8 @@ impl Publisher {
         Window::new(WindowConfig {
             prefix: self.stream.prefix(kind),
             target_duration_s: self.config.cutting.target_duration_s(),
-            part_ms: self.config.cutting.part_ms,
+            part: self.config.cutting.part,
+            any_part: kind == LiveTrack::Audio,
             gap_ms: self.config.cutting.segment_ms,
             window_ms: self.config.window_ms_of(self.stream.stream_type()),
         })
@@ -248,7 +249,7 @@ impl Publisher {
         self.apply(cuts).await?;
         let fills = leaving == Leaving::Lost && self.config.outage == Outage::Gaps;
         let number = self.stream.interrupted(fills);
-        let part = Duration::from_millis(self.config.cutting.part_ms.into());
+        let part = Duration::from_millis(self.config.cutting.part.milliseconds().into());
         tokio::spawn(fill(Arc::clone(&self.stream), number, part));
         Ok(())
     }

@@ -87,9 +87,27 @@ impl Newest {
         version: u64,
         make: impl FnOnce() -> Option<Result<MediaPlaylist, TagError>>,
     ) -> Option<Result<Arc<Snapshot>, TagError>> {
+        self.or_make(version, |of| of >= version, make)
+    }
+
+    /// The snapshot of `version` and of no other; `None` if there is none to `make`.
+    pub fn exactly(
+        &self,
+        version: u64,
+        make: impl FnOnce() -> Option<Result<MediaPlaylist, TagError>>,
+    ) -> Option<Result<Arc<Snapshot>, TagError>> {
+        self.or_make(version, |of| of == version, make)
+    }
+
+    fn or_make(
+        &self,
+        version: u64,
+        will_do: impl FnOnce(u64) -> bool,
+        make: impl FnOnce() -> Option<Result<MediaPlaylist, TagError>>,
+    ) -> Option<Result<Arc<Snapshot>, TagError>> {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, snapshot)) = &*newest
-            && *of >= version
+            && will_do(*of)
         {
             return Some(Ok(Arc::clone(snapshot)));
         }
@@ -124,6 +142,12 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &again));
         assert!(Arc::ptr_eq(&next, &late) && !Arc::ptr_eq(&first, &next));
         assert_eq!(made.get(), 2);
+        let only = |version| {
+            let make = || Some(Ok(MediaPlaylist::new(9)));
+            newest.exactly(version, make).expect("some").expect("clean")
+        };
+        assert!(Arc::ptr_eq(&only(2), &next));
+        assert!(!Arc::ptr_eq(&only(1), &next));
         assert!(newest.of(3, || None).is_none());
     }
 

@@ -96,6 +96,8 @@ struct TrackState {
     /// Its playlists.
     low_latency: Arc<Newest>,
     legacy: Arc<Newest>,
+    /// The first of them as it was when the last segment became whole.
+    up_to_whole: Arc<Newest>,
     /// The segment that is being written and the one before: the cache may still be
     /// taking it in.
     open: Option<(u64, Fragment)>,
@@ -142,6 +144,19 @@ impl TrackState {
             .map(|number| (number, self.window.key(number)))
             .collect()
     }
+}
+
+/// What there is of a segment that somebody asks for.
+#[derive(Debug)]
+pub enum Sought {
+    /// It is open, listed, or was so lately: its parts, and where they are placed.
+    There(Fragment, Place),
+    /// It comes next, as players of low-latency HLS are told, and has not begun.
+    Next,
+    /// It comes later, as those of legacy LHLS are told.
+    Announced,
+    /// It is not there any more, or was never told of.
+    Unknown,
 }
 
 /// What is told about a stream.
@@ -292,6 +307,19 @@ impl LiveStream {
         newest.of(version, || self.playlist(track, listing, None))
     }
 
+    /// The playlist of low-latency HLS as it was when segment `last` was whole and the next
+    /// had not begun, the same for all who ask for it; `None` if there is no such track.
+    pub fn snapshot_up_to(
+        &self,
+        track: LiveTrack,
+        last: u64,
+    ) -> Option<Result<Arc<Snapshot>, TagError>> {
+        let newest = Arc::clone(&self.state().tracks.get(&track)?.up_to_whole);
+        newest.exactly(last, || {
+            self.playlist(track, Listing::LowLatency, Some(last))
+        })
+    }
+
     /// The playlist as it is, or as it was when segment `last` was whole.
     fn playlist(
         &self,
@@ -373,13 +401,6 @@ impl LiveStream {
         }
     }
 
-    /// Whether segment `number` of a track is announced and has not begun.
-    pub fn announces(&self, track: LiveTrack, number: u64) -> bool {
-        let state = self.state();
-        let track = state.tracks.get(&track);
-        track.is_some_and(|track| track.window.announces(number))
-    }
-
     /// Init segment `number` of a track.
     pub fn init(&self, track: LiveTrack, number: usize) -> Option<Bytes> {
         let state = self.state();
@@ -388,35 +409,35 @@ impl LiveStream {
         track.inits.get(index).cloned()
     }
 
-    /// Segment `number` of a track and where it is placed; `None` if it is neither
-    /// listed nor open, nor in the cache any more.
-    pub async fn segment(
-        &self,
-        track: LiveTrack,
-        number: u64,
-    ) -> Result<Option<(Fragment, Place)>, CacheError> {
-        let found = {
+    /// Segment `number` of a track, as it is at one moment: one that begins while it is
+    /// looked for is either not there yet or there.
+    pub async fn segment(&self, track: LiveTrack, number: u64) -> Result<Sought, CacheError> {
+        let (held, place) = {
             let state = self.state();
             let Some(track) = state.tracks.get(&track) else {
-                return Ok(None);
+                return Ok(Sought::Unknown);
             };
             let Some(place) = track.window.place(number) else {
-                return Ok(None);
+                return Ok(match &track.window {
+                    window if window.is_next(number) => Sought::Next,
+                    window if window.announces(number) => Sought::Announced,
+                    _ => Sought::Unknown,
+                });
             };
             let held = [&track.open, &track.before].into_iter().flatten();
             let held = held.into_iter().find(|(held, _)| *held == number);
             (held.map(|(_, fragment)| fragment.clone()), place)
         };
-        match found {
-            (Some(fragment), place) => Ok(Some((fragment, place))),
-            (None, place) => {
-                let chunk = self.cache.get(&place.key).await?;
-                if chunk.is_none() {
-                    self.lost(track, number);
-                }
-                Ok(chunk.map(|chunk| (Fragment::ready(chunk), place)))
-            }
+        if let Some(fragment) = held {
+            return Ok(Sought::There(fragment, place));
         }
+        Ok(match self.cache.get(&place.key).await? {
+            Some(chunk) => Sought::There(Fragment::ready(chunk), place),
+            None => {
+                self.lost(track, number);
+                Sought::Unknown
+            }
+        })
     }
 
     /// There is nothing behind segment `number` any more: it is listed as such.
@@ -450,13 +471,6 @@ impl LiveStream {
         }
     }
 
-    /// Whether segment `number` of a track comes next, and has not begun.
-    pub fn is_next(&self, track: LiveTrack, number: u64) -> bool {
-        let state = self.state();
-        let track = state.tracks.get(&track);
-        track.is_some_and(|track| track.window.is_next(number))
-    }
-
     pub(super) fn cache(&self) -> &FragmentCache {
         &self.cache
     }
@@ -478,6 +492,7 @@ impl LiveStream {
             newest_init: 0,
             low_latency: Arc::default(),
             legacy: Arc::default(),
+            up_to_whole: Arc::default(),
             open: None,
             before: None,
             kept: VecDeque::new(),
@@ -647,3 +662,7 @@ impl LiveStream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

@@ -23,6 +23,7 @@ use crate::cli::pulling::opener;
 use crate::fetch::{Allowed, Client, Patience};
 use crate::live::join::{JoinConfig, JoinPolicy};
 use crate::live::rtmp::Secret;
+use crate::live::{Cutting, PART_RANGE_MS, PartTarget};
 use crate::recording::Limits;
 
 #[derive(Debug, Args)]
@@ -113,6 +114,18 @@ pub(super) struct LiveArgs {
     )]
     live_window: u64,
 
+    /// How long a part of a live stream is at most, in milliseconds: the shorter, the closer players
+    /// of low-latency HLS are, and the more they ask. Rounded up to what can be kept at all usual
+    /// frame rates: 200 is 210
+    #[arg(
+        long,
+        value_name = "MILLISECONDS",
+        env = "LOOMCAST_LIVE_PART",
+        value_parser = part,
+        default_value = "334"
+    )]
+    live_part: PartTarget,
+
     /// Whose first request for a live stream waits: wait (everybody's, for the segment that is
     /// current then), low-latency (only that of a stream with nothing to begin with yet), or off
     #[arg(
@@ -160,6 +173,14 @@ pub(super) struct LiveArgs {
     live_hook: Option<Url>,
 }
 
+fn part(milliseconds: &str) -> Result<PartTarget, String> {
+    let wished = milliseconds.parse().map_err(|_| {
+        let (least, most) = (PART_RANGE_MS.start(), PART_RANGE_MS.end());
+        format!("expected {least} to {most} milliseconds")
+    })?;
+    PartTarget::new(wished).map_err(|error| error.to_string())
+}
+
 fn outage(name: &str) -> Result<Outage, String> {
     let known = Outage::NAMED.iter().find(|(known, _)| *known == name);
     known
@@ -202,7 +223,12 @@ impl LiveArgs {
     }
 
     fn hub_config(&self) -> HubConfig {
+        let standard = HubConfig::default();
         HubConfig {
+            cutting: Cutting {
+                part: self.live_part,
+                ..standard.cutting
+            },
             linger: Duration::from_secs(self.live_linger),
             outage: self.live_outage,
             window_ms: self.live_window * 1000,
@@ -211,7 +237,7 @@ impl LiveArgs {
                 min_segments: self.join_min_segments.into(),
                 deadline_ms: self.join_deadline * 1000,
             },
-            ..HubConfig::default()
+            ..standard
         }
     }
 

@@ -7,6 +7,7 @@ mod doctor;
 mod explain;
 mod inputs;
 mod live;
+mod open_files;
 mod otio;
 mod output;
 mod plan;

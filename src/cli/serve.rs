@@ -15,6 +15,7 @@ use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::{FolderArgs, size};
 use crate::cli::live::{Live, LiveArgs};
+use crate::cli::open_files;
 use crate::fetch::{Client, Patience};
 use crate::http::{ApiKeys, AppState, Shelf, Thumbnails, file_of, serve};
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
@@ -113,6 +114,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         ))
     })?;
     args.live.check()?;
+    open_files::raise();
     let allowed = args.folders.config(None).fetching.allowed;
     let callback_folder = args.folders.data_dir.join("callbacks");
     let catalogue = Arc::new(Catalogue::open(&args.folders.data_dir.join("templates"))?);

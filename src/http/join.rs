@@ -22,7 +22,7 @@ use crate::http::{ApiError, AppState};
 use crate::live::LiveTrack;
 use crate::live::join::{Join, JoinPolicy, Reached, Terminal};
 use crate::live::window::Listing;
-use crate::playlist::{DeliveryDirectives, Reload, decide};
+use crate::playlist::{DeliveryDirectives, Reload, decide, last_asked_for};
 
 /// The query parameter that tells terminals apart.
 pub(super) const VIEWER: &str = "viewer";
@@ -194,7 +194,11 @@ async fn media(
                     if let Some(waiting) = waiting {
                         waiting.served();
                     }
-                    return Ok((snapshot, blocking, reload == Reload::Delta));
+                    let whole = last_asked_for(playlist, directives)
+                        .filter(|_| listing == Listing::LowLatency)
+                        .and_then(|last| stream.snapshot_up_to(track, last));
+                    let answer = whole.transpose().map_err(internal)?.unwrap_or(snapshot);
+                    return Ok((answer, blocking, reload == Reload::Delta));
                 }
                 Reload::Full | Reload::Delta | Reload::Wait => {}
             }

@@ -17,7 +17,7 @@ use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::broadcast::LiveStream;
+use crate::broadcast::{LiveStream, Sought};
 use crate::cache::Fragment;
 use crate::cmaf::{Retimed, SEGMENT_TYPE, placed};
 use crate::http::ApiError;
@@ -42,11 +42,10 @@ pub(super) async fn segment(
     track: LiveTrack,
     number: u64,
 ) -> Result<Response, ApiError> {
-    let found = stream.segment(track, number).await.map_err(internal)?;
-    let lifetime = match &found {
-        Some(_) => IMMUTABLE,
-        None if stream.announces(track, number) => cache_control::seconds(ANNOUNCED_S),
-        None => {
+    let (found, lifetime) = match stream.segment(track, number).await.map_err(internal)? {
+        Sought::There(fragment, place) => (Some((fragment, place)), IMMUTABLE),
+        Sought::Next | Sought::Announced => (None, cache_control::seconds(ANNOUNCED_S)),
+        Sought::Unknown => {
             return Err(ApiError::NotFound(format!(
                 "no segment {}/{number}",
                 track.name()
@@ -148,12 +147,13 @@ impl Loading {
             } else {
                 self.changes.mark_unchanged();
                 let found = self.stream.segment(self.track, self.number).await;
-                self.following = found.map_err(io::Error::other)?;
-                if self.following.is_some() {
-                    continue;
-                }
-                if !self.stream.announces(self.track, self.number) {
-                    return Ok(None);
+                match found.map_err(io::Error::other)? {
+                    Sought::There(fragment, place) => {
+                        self.following = Some((fragment, place));
+                        continue;
+                    }
+                    Sought::Next | Sought::Announced => {}
+                    Sought::Unknown => return Ok(None),
                 }
             }
             if self.changes.changed().await.is_err() {

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::broadcast::{AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, now};
+use crate::broadcast::{
+    AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, Sought, now,
+};
 use crate::cmaf::{Retimed, Track, codec_string, placed};
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::join::VIEWER;
@@ -135,14 +137,12 @@ pub(super) async fn segment(
     let mut changes = stream.changes();
     let (fragment, place) = loop {
         changes.mark_unchanged();
-        if let Some(found) = stream.segment(kind, number).await.map_err(internal)? {
-            break found;
+        match stream.segment(kind, number).await.map_err(internal)? {
+            Sought::There(fragment, place) => break (fragment, place),
+            // What was hinted at is waited for; what was never announced is not there.
+            Sought::Next if part == Some(0) => wait(&mut changes, deadline).await?,
+            Sought::Next | Sought::Announced | Sought::Unknown => return Err(unknown()),
         }
-        // What was hinted at is waited for; what was never announced is not there.
-        if part != Some(0) || !stream.is_next(kind, number) {
-            return Err(unknown());
-        }
-        wait(&mut changes, deadline).await?;
     };
     let at_its_time = |data| placed(data, place.decode_time).map_err(internal);
     let pieces = match part {

@@ -27,6 +27,10 @@ const TAKING: Duration = Duration::from_secs(10);
 /// The largest message that a viewer may send; it has nothing to say.
 const MAX_SAID_BYTES: usize = 1 << 10;
 
+/// What is read of a viewer at a time. Each has a buffer as large as that, so it is no
+/// larger than what there is to read.
+const READ_BUFFER_BYTES: usize = 2 << 10;
+
 const FLV: HeaderValue = HeaderValue::from_static("video/x-flv");
 
 /// `GET /live/{name}.flv`
@@ -70,6 +74,9 @@ pub(super) async fn web_socket(
     let stream = watched(&state, &name).await?;
     let (watching, setup) = watch(&state, &stream, PushProtocol::WebSocket).await?;
     let upgrade = upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        // Each frame goes out as it comes.
+        .write_buffer_size(0)
         .max_message_size(MAX_SAID_BYTES)
         .max_frame_size(MAX_SAID_BYTES);
     Ok(upgrade.on_upgrade(move |socket| push(socket, watching, setup)))

@@ -59,12 +59,12 @@ impl TrackCutter {
         };
         let duration = u32::try_from(time - before.decode_time).unwrap_or(u32::MAX);
         self.last_duration = Some(duration);
-        let ended = match self.open_ticks + duration > self.part_ticks {
+        let ended = match self.open_ticks.saturating_add(duration) > self.part_ticks {
             true => self.take_part()?,
             false => None,
         };
         self.samples.push(sample(before, duration));
-        self.open_ticks += duration;
+        self.open_ticks = self.open_ticks.saturating_add(duration);
         Ok(ended)
     }
 
@@ -88,11 +88,11 @@ impl TrackCutter {
             let lone = self.timescale / LONE_FRAME_DIVISOR;
             let duration = self.last_duration.unwrap_or(lone);
             end = last.decode_time + i64::from(duration);
-            if self.open_ticks + duration > self.part_ticks {
+            if self.open_ticks.saturating_add(duration) > self.part_ticks {
                 parts.extend(self.take_part()?);
             }
             self.samples.push(sample(last, duration));
-            self.open_ticks += duration;
+            self.open_ticks = self.open_ticks.saturating_add(duration);
         }
         parts.extend(self.take_part()?);
         Ok((parts, std::mem::take(&mut self.closed_ticks), end))
@@ -119,7 +119,7 @@ impl TrackCutter {
         };
         let independent = first.sync;
         let data = fragment(self.closed_ticks.into(), 1, &samples)?;
-        self.closed_ticks += ticks;
+        self.closed_ticks = self.closed_ticks.saturating_add(ticks);
         let meta = PartMeta {
             bytes: u32::try_from(data.len()).unwrap_or(u32::MAX),
             ticks,

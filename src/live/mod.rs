@@ -12,7 +12,7 @@
 //! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
 //! - [`demux`]: tags to tracks and frames; where a stretch of them begins.
 //! - [`ts`]: MPEG transport streams to the same.
-//! - [`Segmenter`]: frames to parts and segments.
+//! - [`Segmenter`]: frames to parts and segments; [`PartTarget`]: how long parts are.
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
 //! - [`dictionary`]: what those say who give a stream, take one, or work on it.
@@ -34,6 +34,7 @@ mod hevc;
 pub mod join;
 mod opus;
 pub mod packet;
+mod part_target;
 pub mod rates;
 pub mod rtmp;
 mod segmenter;
@@ -46,4 +47,5 @@ pub mod window;
 
 pub use describe::DescribeError;
 pub use frame::{LiveFrame, LiveTrack, milliseconds};
+pub use part_target::{PART_RANGE_MS, PartTarget, PartTargetError};
 pub use segmenter::{Clocks, Cut, Cutting, Ending, Segmenter};

@@ -13,6 +13,7 @@ use crate::chunk::Part;
 use crate::cmaf::CmafError;
 use crate::live::cutter::TrackCutter;
 use crate::live::frame::{LiveFrame, LiveTrack, milliseconds};
+use crate::live::part_target::PartTarget;
 
 /// How long sound waits to know whether pictures break before it: more than any
 /// muxer lets the two drift apart.
@@ -33,7 +34,7 @@ pub struct Cutting {
     /// No segment is longer, key frame or not.
     pub longest_ms: u32,
     /// No part is longer.
-    pub part_ms: u32,
+    pub part: PartTarget,
 }
 
 impl Cutting {
@@ -105,10 +106,7 @@ pub struct Segmenter {
 impl Segmenter {
     /// Cuts a stream of these tracks.
     pub fn new(cutting: Cutting, clocks: Clocks) -> Self {
-        let cutter = |timescale: u32| {
-            let ticks = u64::from(cutting.part_ms) * u64::from(timescale) / 1000;
-            TrackCutter::new(timescale, u32::try_from(ticks).unwrap_or(u32::MAX))
-        };
+        let cutter = |timescale: u32| TrackCutter::new(timescale, cutting.part.ticks(timescale));
         Self {
             cutting,
             clocks,
@@ -189,7 +187,8 @@ impl Segmenter {
         let ticks = |ms: u32| i64::from(ms) * i64::from(timescale) / 1000;
         let lasted = time - start;
         // A frame that comes a little early is near enough to the interval.
-        let over = sync && lasted >= ticks(cutting.segment_ms) - ticks(cutting.part_ms) / 8;
+        let over =
+            sync && lasted >= ticks(cutting.segment_ms) - ticks(cutting.part.milliseconds()) / 8;
         over || lasted >= ticks(cutting.longest_ms)
     }
 

@@ -5,11 +5,14 @@ use crate::cmaf::{decode_time, read_fragment};
 
 const VIDEO: u32 = 90_000;
 const AUDIO: u32 = 48_000;
-const CUTTING: Cutting = Cutting {
-    segment_ms: 2_000,
-    longest_ms: 4_000,
-    part_ms: 400,
-};
+
+fn cutting(part_ms: u32) -> Cutting {
+    Cutting {
+        segment_ms: 2_000,
+        longest_ms: 4_000,
+        part: PartTarget::new(part_ms).expect("allowed"),
+    }
+}
 
 fn picture(at: i64, sync: bool) -> LiveFrame {
     LiveFrame {
@@ -53,7 +56,11 @@ fn stream(seconds: i64, gop: Option<i64>, with_sound: bool) -> Vec<LiveFrame> {
 
 /// A whole stream, cut.
 fn cut(frames: Vec<LiveFrame>, clocks: Clocks) -> Vec<Cut> {
-    let mut segmenter = Segmenter::new(CUTTING, clocks);
+    cut_by(cutting(400), frames, clocks)
+}
+
+fn cut_by(cutting: Cutting, frames: Vec<LiveFrame>, clocks: Clocks) -> Vec<Cut> {
+    let mut segmenter = Segmenter::new(cutting, clocks);
     let cuts = frames
         .into_iter()
         .flat_map(|frame| segmenter.push(frame).expect("frames"));
@@ -137,7 +144,7 @@ fn sound_changes_over_at_its_first_frame_after_the_pictures() {
 fn no_part_is_longer_than_promised_and_all_but_the_last_are_nearly_as_long() {
     let cuts = cut(stream(20, Some(50), true), BOTH);
     for (track, timescale) in [(LiveTrack::Video, VIDEO), (LiveTrack::Audio, AUDIO)] {
-        let most = CUTTING.part_ms * timescale / 1000;
+        let most = cutting(400).part.ticks(timescale);
         for (_, ticks, parts) in segments(&cuts, track) {
             let lengths: Vec<u32> = parts.iter().map(|part| part.meta.ticks).collect();
             assert_eq!(lengths.iter().sum::<u32>(), ticks);
@@ -210,7 +217,7 @@ fn sound_alone_breaks_by_the_interval() {
 #[test]
 fn sound_that_runs_ahead_is_held_only_for_so_long() {
     // Half a minute of sound comes before the next picture does.
-    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    let mut segmenter = Segmenter::new(cutting(400), BOTH);
     segmenter.push(picture(0, true)).expect("a picture");
     segmenter.push(picture(3600, false)).expect("a picture");
     let mut parts = 0;
@@ -256,4 +263,131 @@ fn frames_at_one_time_or_out_of_order_are_a_tick_apart_and_the_next_is_on_time()
     let infos = read_fragment(&parts[0].data).expect("a part");
     let durations: Vec<u32> = infos.iter().map(|info| info.duration).collect();
     assert_eq!(durations, [3600, 1, 1, 3598, 3600, 3600]);
+}
+
+/// Pictures a second, as they are said: so many in so many thousandths of a second.
+const RATES: [(i64, i64); 8] = [
+    (24_000, 1001),
+    (24_000, 1000),
+    (25_000, 1000),
+    (30_000, 1001),
+    (30_000, 1000),
+    (50_000, 1000),
+    (60_000, 1001),
+    (60_000, 1000),
+];
+
+/// Twenty seconds of pictures at a rate, a key frame every two seconds, their times in whole
+/// milliseconds as RTMP has them, or exact as they are in MPEG-TS.
+fn pictures_at((frames, in_ms): (i64, i64), whole_ms: bool) -> Vec<LiveFrame> {
+    let gop = 2 * frames / 1000;
+    let time = |index: i64| match whole_ms {
+        true => index * in_ms * 1000 / frames * 90,
+        false => index * in_ms * 90_000 / frames,
+    };
+    (0..10 * gop)
+        .map(|index| picture(time(index), index % gop == 0))
+        .collect()
+}
+
+#[test]
+fn parts_are_as_long_as_promised_at_every_usual_rate_and_setting() {
+    let clocks = |video, audio| Clocks { video, audio };
+    for wished in (200..=1000).step_by(5).chain([334, 999]) {
+        let cutting = cutting(wished);
+        let mut streams: Vec<(String, Vec<LiveFrame>, LiveTrack, u32)> = Vec::new();
+        for rate in RATES {
+            for whole_ms in [true, false] {
+                let name = format!("{rate:?}, whole milliseconds {whole_ms}");
+                streams.push((name, pictures_at(rate, whole_ms), LiveTrack::Video, VIDEO));
+            }
+        }
+        for rate in [48_000, 44_100] {
+            let frames = (0..20 * i64::from(rate) / 1024).map(|index| sound(index * 1024));
+            streams.push((format!("{rate}"), frames.collect(), LiveTrack::Audio, rate));
+        }
+        for (name, frames, track, timescale) in streams {
+            let clocks = match track {
+                LiveTrack::Video => clocks(Some(timescale), None),
+                LiveTrack::Audio => clocks(None, Some(timescale)),
+            };
+            let target = cutting.part.ticks(timescale);
+            for (_, _, parts) in segments(&cut_by(cutting, frames, clocks), track) {
+                let lengths: Vec<u32> = parts.iter().map(|part| part.meta.ticks).collect();
+                let (last, full) = lengths.split_last().expect("parts");
+                let kept = full.iter().all(|length| length * 100 >= target * 85);
+                let longest = full.iter().chain([last]).max();
+                assert!(
+                    kept && longest <= Some(&target),
+                    "{wished} ms, {name}: {lengths:?} of {target}"
+                );
+            }
+        }
+    }
+}
+
+/// The data of a track's frames in the order in which they come out.
+fn data(cuts: &[Cut], track: LiveTrack) -> Vec<u8> {
+    let parts = segments(cuts, track)
+        .into_iter()
+        .flat_map(|segment| segment.2);
+    let mut all = Vec::new();
+    for part in parts {
+        let bytes: u32 = read_fragment(&part.data)
+            .expect("a part")
+            .iter()
+            .map(|info| info.size)
+            .sum();
+        all.extend_from_slice(&part.data[part.data.len() - bytes as usize..]);
+    }
+    all
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_frame_comes_out_once_and_in_order_however_late_its_sound_is(
+        delays in proptest::collection::vec(0_i64..3_000, 40),
+        burst in 1_usize..200,
+    ) {
+        // Each frame says which it is: four bytes are enough for all of them.
+        let mut frames = stream(16, Some(50), true);
+        let mut counts = [0_u32; 2];
+        for frame in &mut frames {
+            let count = &mut counts[usize::from(frame.track == LiveTrack::Audio)];
+            frame.data = count.to_be_bytes().to_vec().into();
+            *count += 1;
+        }
+        // Sound comes up to 0.9 s early and 2.1 s late by turns, and in bursts; but each
+        // track keeps its own order.
+        let (pictures, sounds): (Vec<_>, Vec<_>) =
+            frames.into_iter().partition(|frame| frame.track == LiveTrack::Video);
+        let mut arrivals: Vec<(i64, LiveFrame)> = pictures
+            .into_iter()
+            .map(|frame| (milliseconds(frame.decode_time, VIDEO), frame))
+            .collect();
+        let mut reached = 0;
+        for (index, frame) in sounds.into_iter().enumerate() {
+            let due = milliseconds(frame.decode_time, AUDIO) - 900
+                + delays[index / burst % delays.len()];
+            reached = due.max(reached);
+            arrivals.push((reached, frame));
+        }
+        arrivals.sort_by_key(|(at, _)| *at);
+        let frames = arrivals.into_iter().map(|(_, frame)| frame).collect();
+        let cuts = cut(frames, BOTH);
+        for (track, count) in LiveTrack::ALL.into_iter().zip(counts) {
+            let whole: Vec<u8> = (0..count).flat_map(u32::to_be_bytes).collect();
+            proptest::prop_assert_eq!(data(&cuts, track), whole, "{:?}", track);
+        }
+        // And what is written into playlists is what the parts are.
+        for track in LiveTrack::ALL {
+            let mut end = 0;
+            for (start, ticks, parts) in segments(&cuts, track) {
+                proptest::prop_assert_eq!(start, end);
+                let sum: u32 = parts.iter().map(|part| part.meta.ticks).sum();
+                proptest::prop_assert_eq!(sum, ticks);
+                end += i64::from(ticks);
+            }
+        }
+    }
 }

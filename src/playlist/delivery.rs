@@ -181,6 +181,26 @@ pub fn decide(playlist: &MediaPlaylist, directives: DeliveryDirectives) -> Reloa
     Reload::Wait
 }
 
+/// The finished segment with which the answer to `directives` is to end, although parts of
+/// the next are there: what was asked for is in it. `None` where nothing is to be left out.
+///
+/// hls.js (1.7, its issues 5028 and 7782) leaves out the last part of a segment when it
+/// learns of it together with one of the next that is independent. Who asks for the next
+/// then has it at once.
+pub fn last_asked_for(playlist: &MediaPlaylist, directives: DeliveryDirectives) -> Option<u64> {
+    let msn = directives.msn.filter(|_| !playlist.ended)?;
+    let is_last = msn.checked_add(1) == Some(playlist.next_msn());
+    let begun = playlist
+        .open
+        .as_ref()
+        .is_some_and(|open| !open.parts.is_empty());
+    // Past its last part is the first of the next.
+    let within = directives
+        .part
+        .is_none_or(|part| u64::from(part) < playlist.parts_of(msn));
+    (is_last && begun && within).then_some(msn)
+}
+
 /// How many parts past the last may be asked for: three seconds of them, or three if they are longer than a second.
 fn advance_part_limit(part_target: Option<Duration>) -> u64 {
     match part_target {
@@ -367,6 +387,36 @@ mod tests {
         assert!(bad(&ask(&playlist, "_HLS_msn=15")));
         let later = live(3, 1);
         assert_eq!(ask(&later, "_HLS_msn=12&_HLS_part=4"), Reload::Full);
+    }
+
+    #[test]
+    fn who_asks_for_a_part_of_a_segment_is_not_told_of_the_next_one() {
+        // Finished: 10, 11, 12 of four parts each. Open: 13, with parts 0 and 1.
+        let begun = live(3, 2);
+        let last = |playlist: &MediaPlaylist, query: &str| {
+            let directives = DeliveryDirectives::parse(query).expect("directives");
+            last_asked_for(playlist, directives)
+        };
+        for (query, expected) in [
+            ("_HLS_msn=12&_HLS_part=0", Some(12)),
+            ("_HLS_msn=12&_HLS_part=3", Some(12)),
+            ("_HLS_msn=12", Some(12)),
+            // Part 0 of 13.
+            ("_HLS_msn=12&_HLS_part=4", None),
+            ("_HLS_msn=13&_HLS_part=1", None),
+            // Who is that far behind wants all there is.
+            ("_HLS_msn=11&_HLS_part=3", None),
+            ("_HLS_msn=18446744073709551615", None),
+            ("", None),
+        ] {
+            assert_eq!(last(&begun, query), expected, "{query}");
+        }
+        assert_eq!(last(&live(3, 0), "_HLS_msn=12&_HLS_part=3"), None);
+        let ended = MediaPlaylist {
+            ended: true,
+            ..begun
+        };
+        assert_eq!(last(&ended, "_HLS_msn=12&_HLS_part=3"), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod media;
 mod multivariant;
 mod tag;
 
-pub use delivery::{BadDirective, DeliveryDirectives, Reload, Skip, decide};
+pub use delivery::{BadDirective, DeliveryDirectives, Reload, Skip, decide, last_asked_for};
 pub use media::{
     Kind, MediaPlaylist, OpenSegment, PartRef, Prefetch, PreloadHint, RenditionReport, Segment,
     ServerControl, Start, target_duration,

@@ -343,3 +343,16 @@ fn frames(path: &Path) -> String {
         .expect("ffprobe runs");
     String::from_utf8_lossy(&read.stdout).trim().to_owned()
 }
+
+#[test]
+fn a_part_of_live_streams_that_is_too_short_or_too_long_is_refused() {
+    let bench = Bench::new();
+    for wrong in ["199", "1001", "0", "-1", "0.2", "x", "99999999999"] {
+        let output = bench.run(&["serve", &format!("--live-part={wrong}")]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {message}");
+        for word in ["--live-part", wrong, "expected 200 to 1000"] {
+            assert!(message.contains(word), "{wrong}: no {word:?} in {message}");
+        }
+    }
+}

@@ -150,6 +150,61 @@ fn what_an_encoder_publishes_comes_out_frame_by_frame_as_it_went_in() {
     assert_eq!(lines(&playlist, "#EXT-X-MEDIA-SEQUENCE:"), ["1"]);
 }
 
+/// Whether GStreamer has an element, which is in `package` on Debian.
+fn has_element(element: &str, package: &str) -> bool {
+    let asked = Command::new("gst-inspect-1.0")
+        .args(["--exists", element])
+        .status();
+    let known = asked.is_ok_and(|status| status.success());
+    if !known {
+        eprintln!("skipped: GStreamer has no {element} ({package})");
+    }
+    known
+}
+
+#[test]
+fn what_gstreamer_publishes_comes_out_frame_by_frame_as_it_went_in() {
+    if !have_ffmpeg("what_gstreamer_publishes_comes_out_frame_by_frame_as_it_went_in") {
+        return;
+    }
+    for sink in ["rtmp2sink", "rtmpsink"] {
+        if !has_element(sink, "gstreamer1.0-plugins-bad") {
+            continue;
+        }
+        let (data, scratch) = (folder(), Scratch::new());
+        let server = server(&data, "1", &[]);
+        let file = recording(&scratch, "source.flv", 7);
+        let source = file.to_str().expect("a plain path");
+        let from = format!("filesrc location={source} ! flvdemux name=from");
+        let to = format!(
+            "flvmux name=to streamable=true ! {sink} sync=true location={}",
+            server.rtmp("show")
+        );
+        let pictures = "from.video ! queue ! h264parse ! to.video";
+        let sound = "from.audio ! queue ! aacparse ! to.audio";
+        let pipeline = [&from, &to, pictures, sound].join(" ");
+        let status = Command::new("gst-launch-1.0")
+            .arg("-q")
+            .args(pipeline.split(' '))
+            .status()
+            .expect("gst-launch-1.0 runs");
+        assert!(status.success(), "{sink}: {status}");
+        await_status(&server, "show", "ended");
+        let index = server.url("/live/show/index.m3u8");
+        for (track, how) in [
+            ("0:v", &["-fps_mode", "passthrough"][..]),
+            ("0:a", &["-c", "copy"]),
+        ] {
+            let (went_in, came_out) = (frames(source, track, how), frames(&index, track, how));
+            // As with ffmpeg: sound before the first picture is not heard.
+            let skipped = went_in.len() - came_out.len();
+            let most = if track == "0:a" { 3 } else { 0 };
+            assert!(skipped <= most, "{sink}: {track}: {skipped}");
+            assert_eq!(came_out, went_in[skipped..], "{sink}: {track}");
+        }
+    }
+}
+
 #[test]
 fn parts_are_served_as_they_come_and_together_are_their_segment() {
     if !have_ffmpeg("parts_are_served_as_they_come_and_together_are_their_segment") {
@@ -277,6 +332,70 @@ fn a_server_that_is_asked_to_end_does_though_an_encoder_goes_on() {
     assert!(playlist.contains("#EXTINF"), "{playlist}");
     assert!(server.terminate().success());
     assert!(!encoder.wait().expect("it ends").success());
+}
+
+/// What is promised of parts, and the longest and the shortest but the last of their segments,
+/// in thousandths of a second.
+fn promised_and_kept(server: &Server, track: &str) -> (u32, u32, u32) {
+    let playlist = server.get(&format!("/live/show/{track}.m3u8")).text();
+    let thousandths = |text: &str| {
+        let seconds: f64 = text.parse().expect("a number");
+        (seconds * 1000.0).round() as u32
+    };
+    let promise = lines(&playlist, "#EXT-X-PART-INF:PART-TARGET=");
+    let lines: Vec<&str> = playlist.lines().collect();
+    let duration = |line: &str| {
+        let text = line.strip_prefix("#EXT-X-PART:DURATION=")?;
+        Some(thousandths(text.split(',').next()?))
+    };
+    let parts = || lines.iter().filter_map(|line| duration(line));
+    let followed = lines.windows(2).filter_map(|pair| {
+        duration(pair[1])?;
+        duration(pair[0])
+    });
+    let shortest = followed.min().expect("parts");
+    (
+        thousandths(promise[0]),
+        parts().max().expect("parts"),
+        shortest,
+    )
+}
+
+#[test]
+fn parts_are_as_long_as_the_server_was_told_at_every_frame_rate() {
+    if !have_ffmpeg("parts_are_as_long_as_the_server_was_told_at_every_frame_rate") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let files = ["24000/1001", "30", "24"].map(|rate| {
+        let pictures = format!("testsrc2=size=160x90:rate={rate}:duration=5");
+        let sound = "sine=sample_rate=44100:duration=5";
+        let codecs = "-c:v libx264 -preset ultrafast -g 48 -c:a aac";
+        let options: Vec<&str> = codecs.split(' ').collect();
+        let name = format!("{}.flv", rate.replace('/', "-"));
+        scratch.make(&name, &[&pictures, sound], &options)
+    });
+    let follow = |part: &str, promise: u32| {
+        let data = folder();
+        let server = server(&data, "9", &["--live-part", part]);
+        // One encoder after the other: what is promised stays.
+        for file in &files {
+            send(file, &server.rtmp("show"));
+            for track in ["video", "audio"] {
+                let (promised, longest, shortest) = promised_and_kept(&server, track);
+                let of = format!("{part} ms, {}, {track}", file.display());
+                assert_eq!(promised, promise, "{of}");
+                assert!(longest <= promise, "{of}: {longest}");
+                assert!(shortest * 100 >= promise * 85, "{of}: {shortest}");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for (part, promise) in [("200", 210), ("334", 334), ("500", 500)] {
+            let follow = &follow;
+            scope.spawn(move || follow(part, promise));
+        }
+    });
 }
 
 #[test]

@@ -57,11 +57,23 @@ fn soak() -> Duration {
 
 #[test]
 fn playlists_keep_the_rules_from_one_request_to_the_next() {
-    if !have_ffmpeg("playlists_keep_the_rules_from_one_request_to_the_next") {
-        return;
+    if have_ffmpeg("playlists_keep_the_rules_from_one_request_to_the_next") {
+        keep_the_rules(&[]);
     }
+}
+
+#[test]
+fn playlists_of_the_shortest_parts_keep_the_rules_too() {
+    if have_ffmpeg("playlists_of_the_shortest_parts_keep_the_rules_too") {
+        keep_the_rules(&["--live-part", "200"]);
+    }
+}
+
+/// Clients of all ways follow a stream of a server with `options`.
+fn keep_the_rules(options: &[&str]) {
     let (data, scratch) = (folder(), Scratch::new());
-    let server = server(&data, "9", &["--live-window", "26"]);
+    let options = [&["--live-window", "26"][..], options].concat();
+    let server = server(&data, "9", &options);
     let file = recording(&scratch, "source.flv", 8);
     let other = other_recording(&scratch, "other.flv", 12);
     let seen = Seen::default();

@@ -44,7 +44,7 @@ impl Window {
             });
             self.next += 1;
         }
-        let part_ms = self.config.part_ms;
+        let part_ms = self.config.part.milliseconds();
         if let Some(open) = &mut self.open {
             open.parts.push(PartMeta {
                 bytes: 0,

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use crate::chunk::{ChunkKey, PartMeta};
 use crate::digest::Digest;
+use crate::live::part_target::PartTarget;
 use crate::playlist::{
     Duration, MediaPlaylist, OpenSegment, PartRef, PreloadHint, RenditionReport, Segment,
     ServerControl, TagError, UnixMillis, Uri,
@@ -59,8 +60,10 @@ pub struct WindowConfig {
     pub prefix: String,
     /// No segment is longer, rounded.
     pub target_duration_s: u32,
-    /// No part is longer, in milliseconds.
-    pub part_ms: u32,
+    /// No part is longer.
+    pub part: PartTarget,
+    /// Whether decoding can begin at any part, as with sound.
+    pub any_part: bool,
     /// How long a segment is of which there is nothing, in milliseconds.
     pub gap_ms: u32,
     /// How far back players may go, in milliseconds.
@@ -360,7 +363,7 @@ impl Window {
     }
 
     fn low_latency_playlist(&self) -> Result<MediaPlaylist, TagError> {
-        let part_target = Duration::from_millis(self.config.part_ms.into());
+        let part_target = Duration::from_millis(self.config.part.milliseconds().into());
         let mut playlist = MediaPlaylist::new(self.config.target_duration_s);
         playlist.part_target = Some(part_target);
         playlist.server_control = Some(ServerControl::recommended(
@@ -430,11 +433,17 @@ impl Window {
     }
 
     fn parts(&self, entry: &Entry) -> Result<Vec<PartRef>, TagError> {
+        // hls.js (1.7, its issues 5028 and 7782) leaves out the last part of a segment
+        // when it learns of it together with an independent one at the beginning of the
+        // next. Where it can begin with any other part, that one need not be said to be.
+        let told = |index: usize, part: &PartMeta| {
+            part.independent && !(self.config.any_part && index == 0)
+        };
         let reference = |(index, part): (usize, &PartMeta)| {
             Ok(PartRef {
                 uri: self.part_uri(entry.number, index)?,
                 duration: entry.duration(part.ticks.into()),
-                independent: part.independent,
+                independent: told(index, part),
                 gap: entry.gap,
             })
         };

@@ -4,7 +4,8 @@ fn window(window_ms: u64) -> Window {
     Window::new(WindowConfig {
         prefix: "/live/show/e1/video".into(),
         target_duration_s: 2,
-        part_ms: 500,
+        part: PartTarget::new(500).expect("allowed"),
+        any_part: false,
         gap_ms: 2000,
         window_ms,
     })
@@ -334,5 +335,31 @@ fn a_segment_that_is_lost_is_listed_as_a_gap() {
         let playlist = window.playlist(listing).expect("clean");
         let gaps = playlist.segments.iter().map(|segment| segment.gap);
         assert_eq!(gaps.collect::<Vec<_>>(), [false, true, false]);
+    }
+}
+
+#[test]
+fn of_sound_the_first_part_of_a_segment_is_not_said_to_be_independent() {
+    for any_part in [false, true] {
+        let mut window = window(10_000);
+        window.config.any_part = any_part;
+        for number in 0..2 {
+            window.open(opening(number * 2000, false));
+            let independent = PartMeta {
+                independent: true,
+                ..part()
+            };
+            (0..4).for_each(|_| window.part(independent));
+            if number == 0 {
+                window.close(2000);
+            }
+        }
+        let playlist = window.playlist(Listing::LowLatency).expect("clean");
+        let segments = playlist.segments.iter().map(|segment| &segment.parts);
+        let open = playlist.open.iter().map(|open| &open.parts);
+        for parts in segments.chain(open) {
+            let told = parts.iter().map(|part| part.independent);
+            assert_eq!(told.collect::<Vec<_>>(), [!any_part, true, true, true]);
+        }
     }
 }
