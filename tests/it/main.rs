@@ -37,6 +37,7 @@ mod ladder;
 mod layers;
 mod lhls;
 mod live;
+mod live_hostile;
 mod openapi;
 mod origin;
 mod otio;
