@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::broadcast::seldom::{Seldom, warn_seldom};
+
 /// How long the door stays shut after a connection could not be taken. Out of
 /// sockets, mostly: others close theirs.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -27,6 +29,7 @@ pub(super) async fn listen<F, T>(
     T: Future<Output = ()> + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(most));
+    let strangers = Seldom::default();
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -36,13 +39,13 @@ pub(super) async fn listen<F, T>(
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
+                warn_seldom!(strangers, %error, "a connection could not be taken");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            tracing::warn!(%peer, most, "too many connections");
+            warn_seldom!(strangers, %peer, most, "too many connections");
             continue;
         };
         let handled = handle(socket, peer, stop.clone());

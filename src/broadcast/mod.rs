@@ -22,6 +22,7 @@ mod publisher;
 pub mod pulls;
 mod recorder;
 pub mod rtmp;
+mod seldom;
 mod shelf;
 mod snapshot;
 pub mod srt;

@@ -7,15 +7,15 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::broadcast::connections::Door;
 use crate::broadcast::gate::{Ask, Gate, key_in};
 use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
+use crate::broadcast::listen::listen;
 use crate::broadcast::publisher::{Leaving, Publisher, PublishingError, STALL};
+use crate::broadcast::seldom::{Seldom, warn_seldom};
 use crate::live::demux::{DemuxError, Demuxed, Demuxer};
 use crate::live::rtmp::{Publishing, RtmpError, RtmpEvent, Secret};
 
@@ -53,43 +53,22 @@ enum ConnectionError {
 /// Lets encoders in on `listener` until `stop`; then ends their streams in good order.
 pub async fn serve(listener: TcpListener, hub: Hub, gate: Gate, stop: CancellationToken) {
     let gate = Arc::new(gate);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let connections = TaskTracker::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (socket, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of sockets, mostly: others close theirs.
-                tracing::warn!(%error, "an encoder could not connect");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        // One too many is hung up on.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            tracing::warn!(%peer, "too many encoders");
-            continue;
-        };
-        let (hub, gate, stop) = (hub.clone(), Arc::clone(&gate), stop.clone());
-        connections.spawn(async move {
-            let mut connection = Connection::new(socket, peer);
+    let strangers = Arc::new(Seldom::default());
+    let handle = |socket, peer, stop: CancellationToken| {
+        let (hub, gate) = (hub.clone(), Arc::clone(&gate));
+        let mut connection = Connection::new(socket, peer, Arc::clone(&strangers));
+        async move {
             let ended = tokio::select! {
                 ended = connection.run(&hub, &gate) => ended,
                 () = stop.cancelled() => Ok(()),
             };
             if let Err(error) = ended {
-                tracing::warn!(%peer, %error, "an encoder's connection failed");
+                connection.failed(&error);
             }
             connection.farewell(&hub, Leaving::Lost).await;
-            drop(place);
-        });
-    }
-    connections.close();
-    connections.wait().await;
+        }
+    };
+    listen(listener, MAX_CONNECTIONS, stop.clone(), handle).await;
 }
 
 struct Connection {
@@ -98,16 +77,30 @@ struct Connection {
     session: Publishing,
     demuxer: Demuxer,
     publisher: Option<Publisher>,
+    /// What is logged of those who are not let in.
+    strangers: Arc<Seldom>,
 }
 
 impl Connection {
-    fn new(socket: TcpStream, peer: SocketAddr) -> Self {
+    fn new(socket: TcpStream, peer: SocketAddr, strangers: Arc<Seldom>) -> Self {
         Self {
             socket,
             peer,
             session: Publishing::new(),
             demuxer: Demuxer::default(),
             publisher: None,
+            strangers,
+        }
+    }
+
+    fn failed(&self, error: &ConnectionError) {
+        let peer = self.peer;
+        match &self.publisher {
+            Some(publisher) => {
+                let stream = publisher.stream().name();
+                tracing::warn!(%peer, stream, %error, "an encoder's connection failed");
+            }
+            None => warn_seldom!(self.strangers, %peer, %error, "an encoder's connection failed"),
         }
     }
 
@@ -200,7 +193,7 @@ impl Connection {
             peer: self.peer,
         };
         if let Err(refusal) = gate.admit(&ask).await {
-            tracing::warn!(peer = %self.peer, %refusal, "an encoder was sent away");
+            warn_seldom!(self.strangers, peer = %self.peer, %refusal, "an encoder was sent away");
             let message = format!("{refusal}: expected NAME?key=KEY");
             return Ok(self.session.reject(&message)?);
         }
@@ -211,7 +204,7 @@ impl Connection {
                 Ok(self.session.accept()?)
             }
             Err(error) => {
-                tracing::warn!(peer = %self.peer, %error, "an encoder was sent away");
+                warn_seldom!(self.strangers, peer = %self.peer, %error, "an encoder was sent away");
                 Ok(self.session.reject(&error.to_string())?)
             }
         }

@@ -1,7 +1,7 @@
 //! `loomcast serve`: the API, the videos and the studio.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,7 +17,9 @@ use crate::cli::inputs::{FolderArgs, size};
 use crate::cli::live::{Live, LiveArgs};
 use crate::cli::open_files;
 use crate::fetch::{Client, Patience};
-use crate::http::{ApiKeys, AppState, Shelf, Thumbnails, file_of, serve};
+use crate::http::{
+    ApiKeys, AppState, Connections, DEFAULT_CONNECTIONS, Shelf, Thumbnails, file_of, serve,
+};
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
@@ -33,6 +35,15 @@ pub(super) struct ServeArgs {
         default_value = "127.0.0.1:8080"
     )]
     listen: SocketAddr,
+
+    /// Connections by HTTP at a time; one more is told 503
+    #[arg(
+        long,
+        value_name = "N",
+        env = "LOOMCAST_HTTP_CONNECTIONS",
+        default_value_t = connections()
+    )]
+    http_connections: NonZeroUsize,
 
     /// The folder of templates that the studio offers
     #[arg(
@@ -86,6 +97,10 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     folders: FolderArgs,
+}
+
+const fn connections() -> NonZeroUsize {
+    NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("some")
 }
 
 fn admission(name: &str) -> Result<AdmissionKind, String> {
@@ -156,6 +171,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             recorder: live.recorder.clone(),
             thumbnails: Thumbnails::default(),
             callbacks,
+            connections: Connections::new(args.http_connections.get()),
         };
         let hub = live.hub.clone();
         let stopped = async move {

@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use crate::broadcast::{AudienceReport, JoinsReport, PushProtocol, StreamReport};
 use crate::cache::CacheStats;
 use crate::http::cache_control::NO_STORE;
+use crate::http::connections::Connections;
 use crate::http::playlists::internal;
 use crate::http::{ApiError, AppState};
 use crate::store::StoreStats;
@@ -39,6 +40,7 @@ pub(super) async fn show(State(state): State<Arc<AppState>>) -> Result<Response,
         cache: delivery.cache().stats(),
         store: delivery.cache().store().stats(),
         render: delivery.pool().load(),
+        connections: state.connections.clone(),
         streams: streams.collect(),
     };
     let mut registry = Registry::with_prefix("loomcast");
@@ -59,6 +61,7 @@ struct Figures {
     store: StoreStats,
     /// Chunks that wait, threads that render, threads.
     render: (usize, usize, usize),
+    connections: Connections,
     streams: Vec<Stream>,
 }
 
@@ -90,6 +93,7 @@ impl Collector for Figures {
             "Threads that may render",
             threads as u64,
         )?;
+        self.connections(to)?;
         self.live(to)
     }
 }
@@ -156,6 +160,23 @@ impl Figures {
             count_of(&mut lost, &[("reason", reason)], count)?;
         }
         Ok(())
+    }
+
+    fn connections(&self, to: &mut DescriptorEncoder) -> fmt::Result {
+        let connections = &self.connections;
+        gauge(
+            to,
+            "http_connections",
+            "Connections of clients by HTTP",
+            connections.there(),
+        )?;
+        let mut refused = family(
+            to,
+            "http_connections_refused",
+            "Connections by HTTP that were one too many",
+            MetricType::Counter,
+        )?;
+        count_of(&mut refused, &[], connections.refused())
     }
 
     fn live(&self, to: &mut DescriptorEncoder) -> fmt::Result {

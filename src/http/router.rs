@@ -15,6 +15,7 @@ use crate::broadcast::pulls::Pulls;
 use crate::broadcast::{Hub, Recorder};
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
+use crate::http::connections::Connections;
 use crate::http::keys::{self, ApiKeys, KEY_HEADER};
 use crate::http::{
     chunks, edit_api, files, health, join, live, metrics, openapi, otio, playlists, push,
@@ -54,6 +55,8 @@ pub struct AppState {
     pub thumbnails: thumbnails::Thumbnails,
     /// Whom to tell how they end.
     pub callbacks: Callbacks,
+    /// Places for the connections of clients.
+    pub connections: Connections,
 }
 
 /// The whole service.

@@ -11,14 +11,25 @@ use crate::live::frame::LiveFrame;
 /// What a frame is taken to last at the end of a track that had only one: 1/25 s.
 const LONE_FRAME_DIVISOR: u32 = 25;
 
+/// Bytes of frames of a part that is open: a third of a second at 200 Mbit/s. With more,
+/// it is closed before it is as long as it may be.
+const MAX_PART_BYTES: usize = 8 << 20;
+
+/// Frames of such a part, whatever their times say; the same.
+const MAX_PART_FRAMES: usize = 4_096;
+
 /// One track on its way into segments.
 pub(super) struct TrackCutter {
     timescale: u32,
     part_ticks: u32,
+    /// The longest segment.
+    longest_ticks: u32,
     /// Frames whose duration is known, of the part that is open.
     samples: Vec<Sample>,
     /// Ticks of `samples`.
     open_ticks: u32,
+    /// Bytes of `samples`.
+    open_bytes: usize,
     /// The newest frame.
     last: Option<LiveFrame>,
     /// How long the frame before it lasted.
@@ -30,13 +41,16 @@ pub(super) struct TrackCutter {
 }
 
 impl TrackCutter {
-    /// A track of `timescale` ticks a second whose parts last at most `part_ticks`.
-    pub fn new(timescale: u32, part_ticks: u32) -> Self {
+    /// A track of `timescale` ticks a second whose parts last at most `part_ticks`, and
+    /// whose segments at most `longest_ticks`.
+    pub fn new(timescale: u32, part_ticks: u32, longest_ticks: u32) -> Self {
         Self {
             timescale,
             part_ticks,
+            longest_ticks,
             samples: Vec::new(),
             open_ticks: 0,
+            open_bytes: 0,
             last: None,
             last_duration: None,
             segment_start: 0,
@@ -49,6 +63,13 @@ impl TrackCutter {
         self.last.as_ref().map(|_| self.segment_start)
     }
 
+    /// How long the open segment is before a frame at `time`; `None` before the first.
+    pub fn lasted(&self, time: i64) -> Option<i64> {
+        let last = self.last.as_ref()?;
+        let time = time.max(last.decode_time.saturating_add(1));
+        Some(time.saturating_sub(self.segment_start))
+    }
+
     /// The next frame. Gives the part that it ends, if it ends one.
     pub fn push(&mut self, frame: LiveFrame) -> Result<Option<Part>, CmafError> {
         let frame = self.in_order(frame);
@@ -57,15 +78,27 @@ impl TrackCutter {
             self.segment_start = time;
             return Ok(None);
         };
-        let duration = u32::try_from(time - before.decode_time).unwrap_or(u32::MAX);
+        let lasted = u32::try_from(time - before.decode_time).unwrap_or(u32::MAX);
+        let (ended, duration) = self.add(before, lasted)?;
         self.last_duration = Some(duration);
-        let ended = match self.open_ticks.saturating_add(duration) > self.part_ticks {
-            true => self.take_part()?,
-            false => None,
-        };
-        self.samples.push(sample(before, duration));
-        self.open_ticks = self.open_ticks.saturating_add(duration);
         Ok(ended)
+    }
+
+    /// Adds a frame that lasted so long to the open part, or to the next if this is full
+    /// by it; gives the one that is. Also how long it is said to last: no longer than is
+    /// promised of the segment, and what remains is a hole before the next.
+    fn add(&mut self, frame: LiveFrame, lasted: u32) -> Result<(Option<Part>, u32), CmafError> {
+        let taken = self.closed_ticks.saturating_add(self.open_ticks);
+        let left = self.longest_ticks.saturating_sub(taken);
+        let duration = lasted.min(left).max(1);
+        let full = self.open_ticks.saturating_add(duration) > self.part_ticks
+            || self.open_bytes + frame.data.len() > MAX_PART_BYTES
+            || self.samples.len() >= MAX_PART_FRAMES;
+        let ended = if full { self.take_part()? } else { None };
+        self.open_ticks = self.open_ticks.saturating_add(duration);
+        self.open_bytes += frame.data.len();
+        self.samples.push(sample(frame, duration));
+        Ok((ended, duration))
     }
 
     /// A new segment begins with `frame`. Gives the last part of the one before and
@@ -86,13 +119,10 @@ impl TrackCutter {
         let mut end = self.segment_start;
         if let Some(last) = self.last.take() {
             let lone = self.timescale / LONE_FRAME_DIVISOR;
-            let duration = self.last_duration.unwrap_or(lone);
-            end = last.decode_time + i64::from(duration);
-            if self.open_ticks.saturating_add(duration) > self.part_ticks {
-                parts.extend(self.take_part()?);
-            }
-            self.samples.push(sample(last, duration));
-            self.open_ticks = self.open_ticks.saturating_add(duration);
+            let time = last.decode_time;
+            let (ended, duration) = self.add(last, self.last_duration.unwrap_or(lone))?;
+            end = time.saturating_add(duration.into());
+            parts.extend(ended);
         }
         parts.extend(self.take_part()?);
         Ok((parts, std::mem::take(&mut self.closed_ticks), end))
@@ -102,9 +132,12 @@ impl TrackCutter {
     /// the same time, or the later the earlier one. Shown it is when it would be.
     fn in_order(&self, mut frame: LiveFrame) -> LiveFrame {
         if let Some(last) = &self.last {
-            let late = last.decode_time + 1 - frame.decode_time;
-            if let Ok(late @ 1..) = u32::try_from(late) {
-                frame.decode_time += i64::from(late);
+            let next = last.decode_time.saturating_add(1);
+            let late = next.saturating_sub(frame.decode_time);
+            if late > 0 {
+                // Steps that are little each may go back as far as they like together.
+                let late = u32::try_from(late).unwrap_or(u32::MAX);
+                frame.decode_time = next;
                 frame.composition_offset = frame.composition_offset.saturating_sub(late);
             }
         }
@@ -114,6 +147,7 @@ impl TrackCutter {
     fn take_part(&mut self) -> Result<Option<Part>, CmafError> {
         let samples = std::mem::take(&mut self.samples);
         let ticks = std::mem::take(&mut self.open_ticks);
+        self.open_bytes = 0;
         let Some(first) = samples.first() else {
             return Ok(None);
         };

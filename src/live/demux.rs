@@ -11,7 +11,7 @@ use crate::live::describe::DescribeError;
 use crate::live::flv::{
     AudioCodec, AudioTag, FlvError, TagKind, VideoCodec, VideoTag, audio_tag, video_tag,
 };
-use crate::live::stretch::{CLOCK, Picture, Stretches};
+use crate::live::stretch::{CLOCK, JUMP, Picture, Stretches};
 use crate::live::{av1, opus};
 use crate::profile::AAC_FRAME_SAMPLES;
 
@@ -22,6 +22,9 @@ const TICKS: i64 = CLOCK as i64 / 1000;
 
 /// Bits of a tag's time.
 const CLOCK_BITS: u32 = 32;
+
+/// A step of it that no jitter explains, in milliseconds.
+const JUMP_MS: u64 = (JUMP / TICKS).unsigned_abs();
 
 /// Why a tag could not be used.
 #[derive(Debug, Error)]
@@ -43,7 +46,7 @@ pub struct Demuxer {
 impl Default for Demuxer {
     fn default() -> Self {
         Self {
-            clock: RollingClock::new(CLOCK_BITS),
+            clock: RollingClock::new(CLOCK_BITS, JUMP_MS),
             stretches: Stretches::default(),
         }
     }

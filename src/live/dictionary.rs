@@ -3,10 +3,14 @@
 //! A *pushing end* gives a stream, a *subscription end* takes one, a *plug-in end*
 //! takes one and may give another back. Media then is FLV, either way.
 
+mod line;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::live::rtmp::Secret;
+
+pub use line::FirstLine;
 
 /// The longest line, in bytes.
 pub const MAX_LINE_BYTES: usize = 4 << 10;
@@ -123,8 +127,8 @@ impl Request {
         let mut json = serde_json::Deserializer::from_slice(line);
         let line: Line = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let field = error.path().to_string();
-            // A list is read as one, and is none of these.
-            let whole = field == "." || field.starts_with('[');
+            // A list is read as one, and is none of these; and a field may have no name.
+            let whole = field == "." || field.is_empty() || field.starts_with('[');
             let field = if whole { "request".into() } else { field };
             RequestError::new(field, error.into_inner().to_string())
         })?;
@@ -176,7 +180,7 @@ impl Request {
 }
 
 /// A line that has not ended where it has to.
-pub fn too_long() -> RequestError {
+fn too_long() -> RequestError {
     let message = format!("longer than {MAX_LINE_BYTES} bytes: expected one line of JSON");
     RequestError::new("request", message)
 }
@@ -254,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let long = format!(r#"{{"role":"pushing","name":"{}"}}"#, "x".repeat(257));
-        let table: [(&[u8], &str, &str); 9] = [
+        let table: [(&[u8], &str, &str); 10] = [
             (b"", "request", "EOF"),
             (b"GET / HTTP/1.1", "request", "expected value"),
             (b"[1]", "request", "expected"),
@@ -273,6 +277,11 @@ mod tests {
             (
                 br#"{"role":"pushing","name":"a","nmae":"b"}"#,
                 "nmae",
+                "unknown field",
+            ),
+            (
+                br#"{"role":"pushing","name":"a","":1}"#,
+                "request",
                 "unknown field",
             ),
             (long.as_bytes(), "name", "257 bytes: expected at most 256"),

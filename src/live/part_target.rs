@@ -51,6 +51,9 @@ impl PartTarget {
     /// A third of a second: 8 pictures of 25 a second, 10 of 30, 20 of 60.
     pub const DEFAULT: Self = Self { milliseconds: 334 };
 
+    /// The shortest that is allowed and can be kept at the usual rates.
+    pub const SHORTEST: Self = Self { milliseconds: 210 };
+
     /// The shortest promise of `wished_ms` or more that can be kept at the usual rates.
     pub fn new(wished_ms: u32) -> Result<Self, PartTargetError> {
         if !PART_RANGE_MS.contains(&wished_ms) {
@@ -106,6 +109,8 @@ mod tests {
             assert_eq!(promised(wished), promise, "{wished}");
         }
         assert_eq!(PartTarget::new(334), Ok(PartTarget::DEFAULT));
+        let least = *PART_RANGE_MS.start();
+        assert_eq!(PartTarget::new(least), Ok(PartTarget::SHORTEST));
     }
 
     #[test]

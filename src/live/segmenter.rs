@@ -22,6 +22,9 @@ const AUDIO_HOLD_MS: i64 = 1_000;
 /// Frames of sound that are held at most, whatever their times say.
 const MAX_HELD_FRAMES: usize = 256;
 
+/// Their bytes: far more than a second of sound has.
+const MAX_HELD_BYTES: usize = 4 << 20;
+
 /// Segments by which sound may lag behind: one that is gone does not come back
 /// with a segment for each that it missed.
 const MAX_BREAKS: usize = 8;
@@ -41,6 +44,12 @@ impl Cutting {
     /// The target duration that playlists promise, in seconds.
     pub const fn target_duration_s(&self) -> u32 {
         self.longest_ms.div_ceil(1000)
+    }
+
+    /// The longest segment that can be listed under it, where lengths are rounded
+    /// (rfc8216bis, 4.4.3.1), in milliseconds.
+    const fn listable_ms(&self) -> u32 {
+        self.target_duration_s() * 1000 + 499
     }
 }
 
@@ -98,6 +107,7 @@ pub struct Segmenter {
     /// yet, in milliseconds.
     breaks: VecDeque<i64>,
     held: VecDeque<LiveFrame>,
+    held_bytes: usize,
     /// The newest picture, in milliseconds.
     seen_ms: i64,
     started: bool,
@@ -106,7 +116,14 @@ pub struct Segmenter {
 impl Segmenter {
     /// Cuts a stream of these tracks.
     pub fn new(cutting: Cutting, clocks: Clocks) -> Self {
-        let cutter = |timescale: u32| TrackCutter::new(timescale, cutting.part.ticks(timescale));
+        let cutter = |timescale: u32| {
+            let longest = u64::from(cutting.listable_ms()) * u64::from(timescale) / 1000;
+            TrackCutter::new(
+                timescale,
+                cutting.part.ticks(timescale),
+                u32::try_from(longest).unwrap_or(u32::MAX),
+            )
+        };
         Self {
             cutting,
             clocks,
@@ -114,6 +131,7 @@ impl Segmenter {
             audio: clocks.audio.map(cutter),
             breaks: VecDeque::new(),
             held: VecDeque::new(),
+            held_bytes: 0,
             seen_ms: i64::MIN,
             started: false,
         }
@@ -126,6 +144,7 @@ impl Segmenter {
         match frame.track {
             LiveTrack::Video => self.picture(frame, &mut cuts)?,
             LiveTrack::Audio => {
+                self.held_bytes += frame.data.len();
                 self.held.push_back(frame);
                 self.release(false, &mut cuts)?;
             }
@@ -181,21 +200,24 @@ impl Segmenter {
     /// Whether the segment of `track` ends before a frame at `time`.
     fn is_due(&mut self, track: LiveTrack, time: i64, sync: bool, timescale: u32) -> bool {
         let cutting = self.cutting;
-        let Some(start) = self.cutter(track).and_then(|cutter| cutter.segment_start()) else {
-            return false;
-        };
-        let ticks = |ms: u32| i64::from(ms) * i64::from(timescale) / 1000;
-        let lasted = time - start;
         // A frame that comes a little early is near enough to the interval.
-        let over =
-            sync && lasted >= ticks(cutting.segment_ms) - ticks(cutting.part.milliseconds()) / 8;
-        over || lasted >= ticks(cutting.longest_ms)
+        let interval_ms = cutting.segment_ms - (cutting.part.milliseconds() / 8).min(cutting.segment_ms);
+        let over = sync && self.has_lasted(track, time, interval_ms, timescale);
+        over || self.has_lasted(track, time, cutting.longest_ms, timescale)
+    }
+
+    /// Whether the segment of `track` is as long as that before a frame at `time`.
+    fn has_lasted(&mut self, track: LiveTrack, time: i64, ms: u32, timescale: u32) -> bool {
+        let lasted = self.cutter(track).and_then(|cutter| cutter.lasted(time));
+        let ticks = i64::from(ms) * i64::from(timescale) / 1000;
+        lasted.is_some_and(|lasted| lasted >= ticks)
     }
 
     /// Lets go of the sound of which it is known where it belongs.
     fn release(&mut self, all: bool, cuts: &mut Vec<Cut>) -> Result<(), CmafError> {
         let Some(timescale) = self.clocks.audio else {
             self.held.clear();
+            self.held_bytes = 0;
             return Ok(());
         };
         let with_pictures = self.clocks.video.is_some();
@@ -206,17 +228,20 @@ impl Segmenter {
                 .back()
                 .map_or(now, |newest| milliseconds(newest.decode_time, timescale));
             let known = !with_pictures || now < self.seen_ms;
-            let late = newest - now > AUDIO_HOLD_MS || self.held.len() > MAX_HELD_FRAMES;
+            let late = newest - now > AUDIO_HOLD_MS
+                || self.held.len() > MAX_HELD_FRAMES
+                || self.held_bytes > MAX_HELD_BYTES;
             if !(known || late || all) {
                 break;
             }
             let Some(frame) = self.held.pop_front() else {
                 break;
             };
+            self.held_bytes -= frame.data.len();
             let due = match with_pictures {
                 // Nothing is shown yet: what is heard before is not kept.
                 true if !self.started => continue,
-                true => self.changes_over(now),
+                true => self.changes_over(now, frame.decode_time, timescale),
                 false => Some(self.is_due(LiveTrack::Audio, frame.decode_time, true, timescale)),
             };
             if let Some(due) = due {
@@ -226,16 +251,24 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Whether sound at `now` belongs to a new segment; `None` if it comes before
-    /// the first picture.
-    fn changes_over(&mut self, now: i64) -> Option<bool> {
+    /// Whether sound at `now`, in milliseconds, which is `time` in ticks, belongs to a new
+    /// segment; `None` if it comes before the first picture.
+    fn changes_over(&mut self, now: i64, time: i64, timescale: u32) -> Option<bool> {
         let begun = self.audio.as_ref()?.segment_start().is_some();
         match self.breaks.front() {
             Some(at) if now >= *at => {
                 self.breaks.pop_front();
                 Some(begun)
             }
-            _ => begun.then_some(false),
+            // It may come long after, or never: pictures may stand still for as long as
+            // they like.
+            pending => {
+                let longest_ms = match pending {
+                    Some(_) => self.cutting.listable_ms(),
+                    None => self.cutting.longest_ms,
+                };
+                begun.then(|| self.has_lasted(LiveTrack::Audio, time, longest_ms, timescale))
+            }
         }
     }
 

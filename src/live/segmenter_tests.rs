@@ -112,6 +112,73 @@ fn a_segment_ends_at_the_first_key_frame_after_the_interval() {
 }
 
 #[test]
+fn sound_goes_on_in_segments_while_pictures_stand_still() {
+    let mut frames = vec![picture(0, true), picture(3600, false)];
+    frames.extend((0..120 * i64::from(AUDIO) / 1024).map(|index| sound(index * 1024)));
+    frames.push(picture(120 * 90_000, true));
+    let count = frames.len() - 3;
+    let cuts = cut(frames, BOTH);
+    let audio = segments(&cuts, LiveTrack::Audio);
+    let longest = audio.iter().map(|(_, ticks, _)| *ticks).max();
+    assert!(
+        longest.is_some_and(|ticks| ticks <= 4 * AUDIO + 1024),
+        "{longest:?}"
+    );
+    let samples = audio.iter().flat_map(|(_, _, parts)| parts);
+    let samples = samples.map(|part| read_fragment(&part.data).expect("a part").len());
+    assert_eq!(samples.sum::<usize>(), count);
+    // A picture that was there for two minutes is not said to be.
+    let video = segments(&cuts, LiveTrack::Video);
+    assert!(video.iter().all(|(_, ticks, _)| ticks * 2 < 9 * VIDEO));
+    assert_eq!(video.last().map(|(start, ..)| *start), Some(120 * 90_000));
+}
+
+#[test]
+fn times_of_any_size_are_cut_and_none_goes_back() {
+    let times = [0, 1 << 40, 1 << 20, -(1 << 40), 1 << 41, (1 << 41) + 1];
+    let mut frames: Vec<LiveFrame> = times.map(|at| picture(at, true)).into();
+    frames.extend(times.map(sound));
+    let cuts = cut(frames, BOTH);
+    for track in LiveTrack::ALL {
+        let mut end = i64::MIN;
+        for (start, ticks, _) in segments(&cuts, track) {
+            assert!(start >= end);
+            end = start + i64::from(ticks);
+        }
+    }
+}
+
+#[test]
+fn large_frames_and_many_are_given_out_before_a_part_is_as_long_as_it_may_be() {
+    let large = |at: i64| LiveFrame {
+        data: vec![1; 3 << 20].into(),
+        ..picture(at, at == 0)
+    };
+    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    let parts = |segmenter: &mut Segmenter, frame| {
+        let cuts = segmenter.push(frame).expect("a frame").into_iter();
+        cuts.filter(|cut| matches!(cut, Cut::Part { .. })).count()
+    };
+    let given: usize = (0..10).map(|at| parts(&mut segmenter, large(at))).sum();
+    // Two of them are 6 MiB, three are more than a part may hold.
+    assert_eq!(given, 4);
+    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    let given: usize = (0..10_000)
+        .map(|at| parts(&mut segmenter, picture(at, at == 0)))
+        .sum();
+    assert_eq!(given, 2);
+    // Sound that waits for pictures is as bounded.
+    let loud = LiveFrame {
+        data: vec![1; 1 << 20].into(),
+        ..sound(0)
+    };
+    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    segmenter.push(picture(0, true)).expect("a picture");
+    (0..100).for_each(|_| drop(segmenter.push(loud.clone()).expect("sound")));
+    assert!(segmenter.held_bytes <= MAX_HELD_BYTES);
+}
+
+#[test]
 fn a_stream_without_key_frames_is_cut_where_the_promise_ends() {
     let cuts = cut(stream(20, Some(10_000), false), BOTH);
     let lengths: Vec<u32> = segments(&cuts, LiveTrack::Video)

@@ -4,9 +4,13 @@
 //! guidelines, `#!::r=NAME,m=publish,key=KEY`, where what has no meaning here is left
 //! out.
 
+mod datagram;
+
 use thiserror::Error;
 
 use crate::live::rtmp::Secret;
+
+pub use datagram::{Cookies, Knock, induction_answer, known_of};
 
 /// How the second form begins.
 const ACCESS_CONTROL: &str = "#!::";

@@ -30,7 +30,7 @@ const MAX_HELD_FRAMES: usize = 256;
 const MAX_HELD_BYTES: usize = 16 << 20;
 
 /// A step of the source's clock that no jitter explains: 5 s.
-const JUMP: i64 = 5 * CLOCK as i64;
+pub(super) const JUMP: i64 = 5 * CLOCK as i64;
 
 /// How far sound may stray from its times before it is put right, in milliseconds.
 const STRAY_MS: i64 = 60;

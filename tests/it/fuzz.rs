@@ -19,9 +19,10 @@ const SMALL: Size = Size {
     frame: (320, 320),
 };
 
-fn runs() -> u64 {
+/// How many are tried: so many, unless `LOOMCAST_FUZZ_RUNS` says otherwise.
+pub fn runs(otherwise: u64) -> u64 {
     let wanted = std::env::var("LOOMCAST_FUZZ_RUNS").ok();
-    wanted.map_or(RUNS, |runs| runs.parse().expect("a number of runs"))
+    wanted.map_or(otherwise, |runs| runs.parse().expect("a number of runs"))
 }
 
 fn made_up(seed: u64) -> (Choices<'static>, Value) {
@@ -32,7 +33,7 @@ fn made_up(seed: u64) -> (Choices<'static>, Value) {
 
 #[test]
 fn every_edit_of_the_grammar_is_planned() {
-    for seed in 0..runs() / 100 {
+    for seed in 0..runs(RUNS) / 100 {
         let (_, document) = made_up(seed);
         if let Err(error) = timeline(document.clone()) {
             // The one thing that the grammar does not know: footage may end too early.
@@ -47,7 +48,7 @@ fn every_edit_of_the_grammar_is_planned() {
 #[test]
 fn no_edit_makes_planning_panic() {
     let (mut planned, mut refused) = (0, 0);
-    for seed in 0..runs() {
+    for seed in 0..runs(RUNS) {
         let (mut choices, mut document) = made_up(seed);
         for _ in 0..choices.below(5) {
             mutate(&mut choices, &mut document);

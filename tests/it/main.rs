@@ -8,6 +8,8 @@ mod support;
 mod choices;
 #[path = "../../fuzz/generate.rs"]
 mod generate;
+#[path = "../../fuzz/live/mod.rs"]
+mod live_streams;
 #[path = "../../fuzz/pipeline.rs"]
 mod pipeline;
 
@@ -26,6 +28,7 @@ mod examples;
 mod faults;
 mod fetching;
 mod fuzz;
+mod fuzz_live;
 mod gallery;
 mod hooks;
 mod hostile;
@@ -34,6 +37,7 @@ mod ladder;
 mod layers;
 mod lhls;
 mod live;
+mod live_hostile;
 mod openapi;
 mod origin;
 mod otio;

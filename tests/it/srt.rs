@@ -245,3 +245,94 @@ fn srt_live_transmit_passes_a_stream_on() {
     );
     assert!(whole.len() > 2 * FPS);
 }
+
+#[test]
+fn encoders_publish_by_ipv6_too() {
+    if !have_ffmpeg("encoders_publish_by_ipv6_too") {
+        return;
+    }
+    if UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("skipped: encoders_publish_by_ipv6_too needs IPv6");
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = Server::start_under(
+        &[],
+        data.path(),
+        &["--srt", "[::1]:0", "--live-linger", "1"],
+    );
+    let file = recording(&scratch, "source.flv", 3);
+    send(&file, &server.srt("show"));
+    await_status(&server, "show", "ended");
+    same_frames(&server, "show", &file);
+}
+
+/// A way between an encoder and the server on which datagrams are lost, come twice, and
+/// overtake one another, always the same ones of so many.
+fn rough_way(server: &str) -> String {
+    let outside = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let inside = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    inside.connect(server).expect("the server");
+    let address = outside.local_addr().expect("an address").to_string();
+    let encoder = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let pass = |from: UdpSocket, send: Box<dyn Fn(&[u8]) + Send>| {
+        std::thread::spawn(move || {
+            let mut datagram = [0; 2048];
+            let mut held: Option<Vec<u8>> = None;
+            for number in 0_u64.. {
+                // The last thread to use a socket ends with the test's process.
+                let Ok(count) = from.recv(&mut datagram) else {
+                    continue;
+                };
+                let bytes = &datagram[..count];
+                match number.wrapping_mul(0x9e37_79b9) >> 8 & 0x3f {
+                    // 3 of 64 are lost, 3 come twice, and 3 after the next.
+                    0..3 => {}
+                    3..6 => {
+                        send(bytes);
+                        send(bytes);
+                    }
+                    6..9 if held.is_none() => held = Some(bytes.to_vec()),
+                    _ => send(bytes),
+                }
+                if let Some(late) = held.take_if(|late| late[..] != *bytes) {
+                    send(&late);
+                }
+            }
+        });
+    };
+    let (back, known) = (outside.try_clone().expect("a socket"), encoder.clone());
+    let to_encoder = move |bytes: &[u8]| {
+        if let Some(peer) = *known.lock().expect("no panic") {
+            drop(back.send_to(bytes, peer));
+        }
+    };
+    let forth = inside.try_clone().expect("a socket");
+    pass(inside, Box::new(to_encoder));
+    // Who the encoder is shows with its first datagram, which is passed on by itself.
+    std::thread::spawn(move || {
+        let mut first = [0; 2048];
+        let (count, peer) = outside.recv_from(&mut first).expect("a datagram");
+        *encoder.lock().expect("no panic") = Some(peer);
+        drop(forth.send(&first[..count]));
+        pass(outside, Box::new(move |bytes| drop(forth.send(bytes))));
+    });
+    address
+}
+
+#[test]
+fn what_is_lost_on_the_way_is_sent_again_and_all_comes_out() {
+    if !have_ffmpeg("what_is_lost_on_the_way_is_sent_again_and_all_comes_out") {
+        return;
+    }
+    let (data, scratch) = (folder(), Scratch::new());
+    let server = server(&data, "1", &[]);
+    let file = recording(&scratch, "source.flv", 6);
+    let direct = server.srt("show");
+    let there = direct.split(['/', '?']).nth(2).expect("a host");
+    let way = direct.replace(there, &rough_way(there));
+    // Long enough for what is lost to be asked for twice or thrice.
+    send(&file, &format!("{way}&latency=2000000"));
+    await_status(&server, "show", "ended");
+    same_frames(&server, "show", &file);
+}

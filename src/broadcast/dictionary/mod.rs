@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,8 +26,9 @@ use crate::broadcast::hub::{Hub, MAX_STREAMS, Origin};
 use crate::broadcast::intake::{Format, Intake, IntakeError};
 use crate::broadcast::listen::listen;
 use crate::broadcast::publisher::Leaving;
+use crate::broadcast::seldom::{Seldom, warn_seldom};
 use crate::broadcast::stream::{LiveStream, StreamStatus};
-use crate::live::dictionary::{Answer, MAX_LINE_BYTES, Request, RequestError, Role, StreamType};
+use crate::live::dictionary::{Answer, FirstLine, Request, RequestError, Role, StreamType};
 use crate::live::rtmp::Secret;
 
 /// Connections at a time: many subscription ends a stream.
@@ -66,11 +68,12 @@ enum ConnectionError {
 /// Lets connections in on `listener` until `stop`.
 pub async fn serve(listener: TcpListener, hub: Hub, keys: Keys, stop: CancellationToken) {
     let keys = Arc::new(keys);
+    let failed = Arc::new(Seldom::default());
     let handle = |socket, peer, stop: CancellationToken| {
-        let (hub, keys) = (hub.clone(), Arc::clone(&keys));
+        let (hub, keys, failed) = (hub.clone(), Arc::clone(&keys), Arc::clone(&failed));
         async move {
             if let Err(error) = connection(socket, peer, &hub, &keys, &stop).await {
-                tracing::warn!(%peer, %error, "a connection to the cache dictionary failed");
+                warn_seldom!(failed, %peer, %error, "a connection to the cache dictionary failed");
             }
         }
     };
@@ -104,20 +107,16 @@ async fn connection(
 }
 
 /// The first line, and what came after it.
-async fn ask(socket: &mut TcpStream) -> Result<(Request, Vec<u8>), ConnectionError> {
-    let mut said = Vec::with_capacity(1 << 10);
+async fn ask(socket: &mut TcpStream) -> Result<(Request, Bytes), ConnectionError> {
+    let mut line = FirstLine::default();
+    let mut buffer = [0; 1 << 10];
     loop {
-        if let Some(end) = said.iter().position(|byte| *byte == b'\n') {
-            let more = said.split_off(end + 1);
-            return Ok((Request::parse(&said)?, more));
+        let count = socket.read(&mut buffer).await?;
+        if count == 0 {
+            return Err(line.ended().into());
         }
-        if said.len() > MAX_LINE_BYTES {
-            return Err(crate::live::dictionary::too_long().into());
-        }
-        if socket.read_buf(&mut said).await? == 0 {
-            return Err(
-                RequestError::new("request", "not ended: expected one line of JSON").into(),
-            );
+        if let Some(asked) = line.feed(&buffer[..count])? {
+            return Ok(asked);
         }
     }
 }

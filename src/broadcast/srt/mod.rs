@@ -3,7 +3,8 @@
 //! The protocol is `srt-protocol`'s, which has no sockets. Datagrams are told apart
 //! here by where they come from, and each peer has a task that reads them: what is
 //! wrong with one harms no other. Its own listener knows every address that ever sent
-//! a packet, and lets a slow peer stop all; this one knows those that it has let begin.
+//! a packet, and lets a slow peer stop all; this one knows those that have shown, by the
+//! cookie that they were sent, that they are where they say.
 
 mod session;
 
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use srt_protocol::options::Passphrase;
@@ -20,10 +21,13 @@ use tokio::net::UdpSocket;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::broadcast::gate::Gate;
 use crate::broadcast::hub::{Hub, MAX_STREAMS};
+use crate::broadcast::seldom::{Seldom, warn_seldom};
 use crate::broadcast::srt::session::Session;
+use crate::live::srt::{Cookies, Knock, induction_answer};
 
 /// Peers at a time: one a stream, and as many that are not let in yet.
 const MAX_PEERS: usize = 2 * MAX_STREAMS;
@@ -40,13 +44,6 @@ const SOCKET_BYTES: usize = 4 << 20;
 
 /// Bytes of a passphrase.
 const PASSPHRASE_BYTES: std::ops::RangeInclusive<usize> = 10..=79;
-
-/// Where the type of a handshake is, behind its headers; 1 is the first.
-const HANDSHAKE_TYPE: std::ops::Range<usize> = 36..40;
-const INDUCTION: [u8; 4] = [0, 0, 0, 1];
-
-/// Bytes with which a control packet that is a handshake begins.
-const HANDSHAKE: [u8; 4] = [0x80, 0, 0, 0];
 
 /// Why a passphrase is none.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -88,6 +85,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let (socket, gate) = (Arc::new(socket), Arc::new(gate));
+    let (cookies, begun) = (Cookies::new(secret()), Instant::now());
+    let strangers = Arc::new(Seldom::default());
     let places = Arc::new(Semaphore::new(MAX_PEERS));
     let sessions = TaskTracker::new();
     let mut peers: HashMap<SocketAddr, mpsc::Sender<Bytes>> = HashMap::new();
@@ -113,21 +112,30 @@ pub async fn serve(
                 Err(mpsc::error::TrySendError::Closed(_)) => drop(peers.remove(&peer)),
             }
         }
-        if !begins(datagram) {
-            continue;
+        let minute = begun.elapsed().as_secs() / 60;
+        match Knock::read(datagram) {
+            Some(Knock::Induction) => {
+                let answer = induction_answer(datagram, cookies.cookie(peer, minute));
+                // What cannot be sent at once is lost, as on the way.
+                drop(answer.map(|answer| socket.try_send_to(&answer, peer)));
+                continue;
+            }
+            Some(Knock::Conclusion(cookie)) if cookies.are_of(peer, minute, cookie) => {}
+            _ => continue,
         }
         if peers.len() >= MAX_PEERS {
             peers.retain(|_, known| !known.is_closed());
         }
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            tracing::warn!(%peer, "too many encoders");
+            warn_seldom!(strangers, %peer, most = MAX_PEERS, "too many encoders");
             continue;
         };
         let (sender, datagrams) = mpsc::channel(MAX_WAITING);
         // There is room: it is empty.
         drop(sender.try_send(Bytes::copy_from_slice(datagram)));
         peers.insert(peer, sender);
-        let session = Session::new(Arc::clone(&socket), peer, datagrams, &encryption);
+        let (socket, strangers) = (Arc::clone(&socket), Arc::clone(&strangers));
+        let session = Session::new(socket, peer, datagrams, &encryption, strangers);
         let (hub, gate, stop) = (hub.clone(), Arc::clone(&gate), stop.clone());
         sessions.spawn(async move {
             session.run(&hub, &gate, &stop).await;
@@ -138,9 +146,10 @@ pub async fn serve(
     sessions.wait().await;
 }
 
-/// Whether a datagram is the first of a peer.
-fn begins(datagram: &[u8]) -> bool {
-    datagram.starts_with(&HANDSHAKE) && datagram.get(HANDSHAKE_TYPE) == Some(&INDUCTION)
+/// What cookies are made with: 244 random bits.
+fn secret() -> [u8; 32] {
+    let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
+    *blake3::hash(&[*one.as_bytes(), *other.as_bytes()].concat()).as_bytes()
 }
 
 #[cfg(test)]
@@ -160,15 +169,5 @@ mod tests {
             .expect_err("short")
             .to_string();
         assert_eq!(error, "the passphrase has 5 bytes: expected 10 to 79");
-    }
-
-    #[test]
-    fn only_a_handshake_begins() {
-        let mut datagram = [0; 64];
-        datagram[0] = 0x80;
-        datagram[39] = 1;
-        assert!(begins(&datagram) && !begins(&datagram[..39]));
-        datagram[39] = 2;
-        assert!(!begins(&datagram) && !begins(&[]));
     }
 }

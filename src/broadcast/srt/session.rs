@@ -1,4 +1,4 @@
-//! One peer, from its first datagram to its last.
+//! One peer, from the datagram that brings its cookie back to its last.
 
 use std::io::Cursor;
 use std::net::SocketAddr;
@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use srt_protocol::connection::DuplexConnection;
 use srt_protocol::options::{ByteCount, Passphrase, SocketOptions};
 use srt_protocol::packet::{
-    ControlTypes, CoreRejectReason, HandshakeVsInfo, Packet, RejectReason, ServerRejectReason,
-    SrtControlPacket,
+    ControlTypes, CoreRejectReason, HandshakeControlInfo, HandshakeVsInfo, HsV5Info, Packet,
+    RejectReason, ServerRejectReason, ShakeType, SrtControlPacket,
 };
 use srt_protocol::protocol::pending_connection::listen::Listen;
 use srt_protocol::protocol::pending_connection::{
@@ -28,8 +28,9 @@ use crate::broadcast::gate::{self, Ask, Gate};
 use crate::broadcast::hub::{Hub, Origin, PublishError};
 use crate::broadcast::intake::{Format, Intake, IntakeError};
 use crate::broadcast::publisher::{Leaving, STALL};
+use crate::broadcast::seldom::{Seldom, warn_seldom};
 use crate::broadcast::srt::Encryption;
-use crate::live::srt::{SrtRequest, StreamIdError, read_stream_id};
+use crate::live::srt::{SrtRequest, StreamIdError, known_of, read_stream_id};
 
 /// How long a peer may take to ask, and to be answered.
 const ASKING: Duration = Duration::from_secs(10);
@@ -64,6 +65,8 @@ pub(super) struct Session {
     datagrams: mpsc::Receiver<Bytes>,
     passphrase: Option<Passphrase>,
     ipv6: bool,
+    /// What is logged of those who are not let in.
+    strangers: Arc<Seldom>,
 }
 
 impl Session {
@@ -72,6 +75,7 @@ impl Session {
         peer: SocketAddr,
         datagrams: mpsc::Receiver<Bytes>,
         encryption: &Encryption,
+        strangers: Arc<Seldom>,
     ) -> Self {
         let ipv6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
         Self {
@@ -80,6 +84,7 @@ impl Session {
             datagrams,
             passphrase: encryption.0.clone(),
             ipv6,
+            strangers,
         }
     }
 
@@ -108,7 +113,7 @@ impl Session {
         hub.farewell(publisher, leaving).await;
     }
 
-    /// From the first datagram to the answer.
+    /// From the datagram that brings the cookie back to the answer.
     async fn let_in(&mut self, hub: &Hub, gate: &Gate) -> Option<Begun> {
         let options = self.options();
         let mut listen = Listen::new(ConnInitSettings::from(options), true);
@@ -119,6 +124,9 @@ impl Session {
             };
             secured = asks_for_encryption(&packet).or(secured);
             let now = Instant::now();
+            let Some(packet) = introduced(&mut listen, now, packet, self.peer) else {
+                continue;
+            };
             match listen.handle_packet(now, Ok((packet, self.peer))) {
                 ConnectionResult::SendPacket((packet, _)) => self.send(&packet).await,
                 ConnectionResult::RequestAccess(request) => {
@@ -180,7 +188,7 @@ impl Session {
                 })
             }
             ConnectionResult::Reject(answer, _) => {
-                tracing::warn!(peer = %self.peer, "an encoder without the passphrase was sent away");
+                warn_seldom!(self.strangers, peer = %self.peer, "an encoder without the passphrase was sent away");
                 if let Some((answer, _)) = answer {
                     self.send(&answer).await;
                 }
@@ -213,7 +221,7 @@ impl Session {
     }
 
     async fn refuse(&self, listen: &mut Listen, refusal: Refusal) {
-        tracing::warn!(peer = %self.peer, error = %refusal, "an encoder was sent away");
+        warn_seldom!(self.strangers, peer = %self.peer, error = %refusal, "an encoder was sent away");
         let rejected = AccessControlResponse::Rejected(refusal.reason());
         let answer = listen.handle_access_control_response(Instant::now(), rejected);
         if let ConnectionResult::Reject(Some((answer, _)), _) = answer {
@@ -260,7 +268,8 @@ impl Session {
     }
 
     fn parse(&self, datagram: &[u8]) -> Option<Packet> {
-        Packet::parse(&mut Cursor::new(datagram), self.ipv6).ok()
+        let known = known_of(datagram)?;
+        Packet::parse(&mut Cursor::new(&known[..]), self.ipv6).ok()
     }
 
     async fn flush(&self, connection: &mut DuplexConnection) {
@@ -277,6 +286,42 @@ impl Session {
             tracing::debug!(peer = %self.peer, %error, "a datagram could not be sent");
         }
     }
+}
+
+/// A handshake as the library wants it. It knows a peer by its first datagram, of which
+/// nothing was kept: it is shown one that was made of this, and this with the cookie that
+/// it has for the peer.
+fn introduced(
+    listen: &mut Listen,
+    now: Instant,
+    packet: Packet,
+    peer: SocketAddr,
+) -> Option<Packet> {
+    let Packet::Control(mut control) = packet else {
+        return None;
+    };
+    let ControlTypes::Handshake(shake) = &control.control_type else {
+        return None;
+    };
+    let first = HandshakeControlInfo {
+        shake_type: ShakeType::Induction,
+        info: HandshakeVsInfo::V5(HsV5Info::default()),
+        ..shake.clone()
+    };
+    let mut induction = control.clone();
+    induction.control_type = ControlTypes::Handshake(first);
+    let answered = listen.handle_packet(now, Ok((induction.into(), peer)));
+    let ConnectionResult::SendPacket((Packet::Control(answer), _)) = answered else {
+        return None;
+    };
+    let ControlTypes::Handshake(HandshakeControlInfo { syn_cookie, .. }) = answer.control_type
+    else {
+        return None;
+    };
+    if let ControlTypes::Handshake(shake) = &mut control.control_type {
+        shake.syn_cookie = syn_cookie;
+    }
+    Some(control.into())
 }
 
 /// Whether a peer sends the keys of its encryption.

@@ -64,9 +64,20 @@ pub(super) struct Adts {
     rest: BytesMut,
     /// When the next frame is heard.
     due: Option<i64>,
+    /// What comes next need not be a head: one is believed that another follows, as
+    /// sound has bytes that look like one.
+    astray: bool,
 }
 
 impl Adts {
+    /// Something is missing before what comes next, which may begin anywhere.
+    pub fn lost(&mut self) {
+        *self = Self {
+            astray: true,
+            ..Self::default()
+        };
+    }
+
     /// The next packet; its time is that of the first frame that begins in it.
     pub fn take(&mut self, time: Option<i64>, payload: &[u8]) -> Result<Vec<Sound>, TsError> {
         let mut frames = Vec::new();
@@ -126,9 +137,29 @@ impl Adts {
     fn head(&mut self) -> Option<Head> {
         loop {
             if let Some(head) = head(self.rest.first_chunk()?) {
-                return Some(head);
+                match self.is_followed(&head) {
+                    _ if !self.astray => return Some(head),
+                    Some(true) => {
+                        self.astray = false;
+                        return Some(head);
+                    }
+                    // More has to come before that is known.
+                    None => return None,
+                    Some(false) => {}
+                }
             }
+            self.astray = true;
             self.rest.advance(1);
+        }
+    }
+
+    /// Whether behind the frame of `head` there is the head of another that is coded the
+    /// same, or nothing, as packets begin with frames; if that can be told.
+    fn is_followed(&self, head: &Head) -> Option<bool> {
+        let behind = self.rest.get(head.frame_bytes..)?;
+        match behind.first_chunk() {
+            Some(next) => Some(self::head(next).is_some_and(|next| next.config == head.config)),
+            None => behind.is_empty().then_some(true),
         }
     }
 }
@@ -215,6 +246,32 @@ mod tests {
             ];
             assert_eq!(all, expected, "{cut}");
         }
+    }
+
+    #[test]
+    fn after_a_loss_sound_is_not_taken_for_a_head() {
+        // As its bytes may be: a head of a frame of 9 bytes, and no other behind it.
+        let like_a_head = frame(b"xy");
+        let mut adts = Adts::default();
+        adts.lost();
+        let bytes = [
+            b"end",
+            &like_a_head[..],
+            b"more",
+            &frame(b"a"),
+            &frame(b"b"),
+        ]
+        .concat();
+        assert_eq!(
+            heard(&mut adts, 0, &bytes),
+            [(0, b"a".to_vec()), (1920, b"b".to_vec())]
+        );
+        // What would be an error, if it were one.
+        let mut two_blocks = frame(b"xy");
+        two_blocks[6] |= 1;
+        adts.lost();
+        let bytes = [&two_blocks[..], b"end", &frame(b"c")].concat();
+        assert_eq!(heard(&mut adts, 0, &bytes), [(0, b"c".to_vec())]);
     }
 
     #[test]

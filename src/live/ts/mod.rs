@@ -30,12 +30,12 @@ use crate::cmaf::AudioConfig;
 use crate::live::clock::RollingClock;
 use crate::live::demux::Demuxed;
 use crate::live::describe::DescribeError;
-use crate::live::stretch::{CLOCK, Picture, Stretches};
+use crate::live::stretch::{CLOCK, JUMP, Picture, Stretches};
 use crate::live::ts::adts::{Adts, Sound};
 use crate::live::ts::annexb::{AccessUnit, Coding, access_unit};
 use crate::live::ts::packets::{PACKET_BYTES, Packets};
 use crate::live::ts::parameters::{Change, ParameterSets};
-use crate::live::ts::pes::{Pes, PesPacket};
+use crate::live::ts::pes::{Pes, PesPacket, Taken};
 use crate::live::ts::tables::{SoundKind, Tables};
 use crate::profile::AAC_FRAME_SAMPLES;
 
@@ -115,7 +115,7 @@ impl Default for TsDemuxer {
         Self {
             packets: Packets::default(),
             tables: Tables::default(),
-            clock: RollingClock::new(CLOCK_BITS),
+            clock: RollingClock::new(CLOCK_BITS, JUMP.unsigned_abs()),
             stretches: Stretches::default(),
             pictures: None,
             heard: Heard::default(),
@@ -140,18 +140,23 @@ impl TsDemuxer {
     /// No more comes: the last picture is whole, as far as can be known.
     pub fn end(&mut self) -> Result<Vec<Demuxed>, TsError> {
         let mut out = Vec::new();
+        self.end_programme(&mut out)?;
+        Ok(out)
+    }
+
+    fn end_programme(&mut self, out: &mut Vec<Demuxed>) -> Result<(), TsError> {
         if let Some(packet) = self.pictures.as_mut().and_then(|it| it.pes.end()) {
-            self.picture(&packet, &mut out)?;
+            self.picture(&packet, out)?;
         }
         if let Some(packet) = self.heard.pes.end() {
-            self.sound(&packet, &mut out)?;
+            self.sound(&packet, out)?;
         }
-        Ok(out)
+        Ok(())
     }
 
     fn packet(&mut self, packet: &Packet<'_>, out: &mut Vec<Demuxed>) -> Result<(), TsError> {
         if self.tables.take(packet) {
-            return self.programme();
+            return self.programme(out);
         }
         let Some(programme) = self.tables.programme() else {
             self.untold += PACKET_BYTES;
@@ -165,28 +170,43 @@ impl TsDemuxer {
             let Some(pictures) = &mut self.pictures else {
                 return Ok(());
             };
-            let taken = pictures.pes.take(packet);
-            // What was begun before the loss ended before it.
-            for whole in taken.whole.into_iter().flatten() {
+            let Taken {
+                before,
+                lost,
+                behind,
+            } = pictures.pes.take(packet);
+            if let Some(whole) = before {
                 self.picture(&whole, out)?;
             }
-            if let Some(pictures) = &mut self.pictures {
-                pictures.awaits_key |= taken.lost;
+            if let Some(pictures) = self.pictures.as_mut().filter(|_| lost) {
+                pictures.awaits_key = true;
+            }
+            if let Some(whole) = behind {
+                self.picture(&whole, out)?;
             }
         } else if programme.sound.is_some_and(|(of, _)| of == pid) {
-            let taken = self.heard.pes.take(packet);
-            for whole in taken.whole.into_iter().flatten() {
+            let Taken {
+                before,
+                lost,
+                behind,
+            } = self.heard.pes.take(packet);
+            if let Some(whole) = before {
                 self.sound(&whole, out)?;
             }
-            if taken.lost {
-                self.heard.adts = Adts::default();
+            if lost {
+                self.heard.adts.lost();
+            }
+            if let Some(whole) = behind {
+                self.sound(&whole, out)?;
             }
         }
         Ok(())
     }
 
     /// The tables have changed, or come for the first time.
-    fn programme(&mut self) -> Result<(), TsError> {
+    fn programme(&mut self, out: &mut Vec<Demuxed>) -> Result<(), TsError> {
+        // What was begun by the tables before is whole.
+        self.end_programme(out)?;
         let Some(programme) = self.tables.programme() else {
             return Ok(());
         };

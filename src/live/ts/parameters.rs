@@ -60,8 +60,12 @@ impl ParameterSets {
     /// Takes those of a picture.
     pub fn take(&mut self, units: &[&[u8]]) -> Result<Change, TsError> {
         let mut sets = Vec::new();
-        for unit in units {
+        for (index, unit) in units.iter().enumerate() {
             let kind = self.coding.kind(unit.first().copied().unwrap_or(0));
+            // Each is read: no picture may have us read for long.
+            if index == MAX_SETS {
+                return Err(too_many(kind));
+            }
             let bad = |reason: String| TsError::ParameterSet { kind, reason };
             if unit.len() > MAX_SET_BYTES {
                 return Err(bad(format!(
@@ -88,9 +92,8 @@ impl ParameterSets {
             self.known.insert(key, Bytes::copy_from_slice(unit));
         }
         if self.known.len() > MAX_SETS {
-            let reason = format!("it is one of more than {MAX_SETS}: expected so many at most");
             let kind = self.known.keys().next_back().map_or(0, |(kind, _)| *kind);
-            return Err(TsError::ParameterSet { kind, reason });
+            return Err(too_many(kind));
         }
         let record = match self.coding {
             Coding::Avc => self.avc()?.map(VideoConfig::Avc),
@@ -184,6 +187,11 @@ impl ParameterSets {
         }
         Ok(Some(record.freeze()))
     }
+}
+
+fn too_many(kind: u8) -> TsError {
+    let reason = format!("it is one of more than {MAX_SETS}: expected so many at most");
+    TsError::ParameterSet { kind, reason }
 }
 
 /// A unit behind its length, which [`MAX_SET_BYTES`] bounds.

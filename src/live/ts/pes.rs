@@ -44,16 +44,21 @@ pub(super) struct PesPacket {
 /// What came of a packet of the transport.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    /// What is whole now: what was begun before, and what was begun and ended.
-    pub whole: [Option<PesPacket>; 2],
-    /// Something is missing before what comes next.
+    /// What was begun before, and is whole now.
+    pub before: Option<PesPacket>,
+    /// Something is missing between that and what comes next.
     pub lost: bool,
+    /// What is whole with it, behind what is missing.
+    pub behind: Option<PesPacket>,
 }
 
 /// One elementary stream. What it has buffered is bounded by [`MAX_PES_BYTES`].
 #[derive(Debug, Default)]
 pub(super) struct Pes {
     last: Option<ContinuityCounter>,
+    /// It was announced that the counter may begin anew with the next packet that has
+    /// something.
+    announced: bool,
     /// What was begun; nothing while what comes has no beginning.
     buffer: Vec<u8>,
 }
@@ -64,19 +69,25 @@ impl Pes {
         let mut taken = Taken::default();
         let broken = packet.transport_error_indicator()
             || packet.transport_scrambling_control().is_scrambled();
-        let announced = packet
+        self.announced |= packet
             .adaptation_field()
             .is_some_and(|field| field.discontinuity_indicator());
         let counter = packet.continuity_counter();
         let payload = packet.payload();
-        if broken || announced {
+        if broken {
             taken.lost = true;
         } else if let (Some(last), Some(_)) = (self.last, payload) {
+            let anew = std::mem::take(&mut self.announced);
             // A packet may be sent twice (2.4.3.3).
             if counter == last {
                 return taken;
             }
-            taken.lost = !counter.follows(last);
+            // Where it is announced that the counter begins anew, so does what is
+            // counted, and nothing is missing (2.4.3.5); if it does not, who knows.
+            taken.lost = match anew {
+                true => !packet.payload_unit_start_indicator(),
+                false => !counter.follows(last),
+            };
         }
         if taken.lost {
             self.buffer.clear();
@@ -86,7 +97,7 @@ impl Pes {
         };
         self.last = Some(counter);
         if packet.payload_unit_start_indicator() {
-            taken.whole[0] = self.end();
+            taken.before = self.end();
         } else if self.buffer.is_empty() {
             return taken;
         }
@@ -97,7 +108,7 @@ impl Pes {
         }
         self.buffer.extend_from_slice(payload);
         if self.is_whole() {
-            taken.whole[1] = self.end();
+            taken.behind = self.end();
         }
         taken
     }

@@ -542,3 +542,84 @@ proptest! {
         let _ = demuxed(&bytes);
     }
 }
+
+/// A packet of a stream's own, in which something is announced.
+fn anew(pid: u16, counter: u8, payload: &[u8]) -> Vec<u8> {
+    let [high, low] = (0x4000 | pid).to_be_bytes();
+    let mut packet = vec![0x47, high, low, 0x30 | counter, 1, 0x80];
+    let spare = 182 - payload.len();
+    packet[4] = (spare + 1) as u8;
+    packet.extend(vec![0xff; spare]);
+    packet.extend(payload);
+    packet
+}
+
+#[test]
+fn where_it_is_announced_that_a_counter_begins_anew_nothing_is_missing() {
+    let mut mux = Mux::new(&[(AVC, PICTURES)]);
+    (0..30).for_each(|index| match index {
+        0 => mux.key(0),
+        _ => mux.picture(index * PICTURE, &[b"\x41next"]),
+    });
+    // Of a picture that says how long it is, with a counter of its own.
+    let head = [
+        &[0, 0, 1, 0xe0, 0, 21, 0x80, 0x80, 5][..],
+        &time(2, 30 * PICTURE),
+    ]
+    .concat();
+    let payload = [&head[..], b"\0\0\0\x01\x41splice"].concat();
+    let counter = (mux.counters[1] + 7) & 0xf;
+    mux.bytes.extend(anew(PICTURES, counter, &payload));
+    mux.counters[1] = (counter + 1) & 0xf;
+    mux.picture(31 * PICTURE, &[b"\x41last"]);
+    let out = mux.demuxed();
+    assert_eq!(frames(&out, LiveTrack::Video).len(), 32);
+}
+
+#[test]
+fn what_was_begun_when_the_tables_change_is_whole() {
+    let mut mux = Mux::new(&[(AVC, PICTURES)]);
+    (0..30).for_each(|index| match index {
+        0 => mux.key(0),
+        _ => mux.picture(index * PICTURE, &[b"\x41next"]),
+    });
+    mux.tables(&[(AVC, SOUND)], 1);
+    assert_eq!(frames(&mux.demuxed(), LiveTrack::Video).len(), 30);
+}
+
+#[test]
+fn behind_a_loss_comes_a_key_frame_and_all_that_follows_it() {
+    let mut mux = Mux::new(&[(AVC, PICTURES)]);
+    (0..30).for_each(|index| match index {
+        0 => mux.key(0),
+        _ => mux.picture(index * PICTURE, &[b"\x41next"]),
+    });
+    // One is lost, and of the next it is known at once that it is whole.
+    mux.counters[1] = (mux.counters[1] + 1) & 0xf;
+    let unit = b"\0\0\0\x01\x65key";
+    let length = (3 + 10 + unit.len()) as u8;
+    let head = [0, 0, 1, 0xe0, 0, length, 0x80, 0xc0, 10];
+    let at = 31 * PICTURE;
+    mux.packet(
+        PICTURES,
+        true,
+        &[&head[..], &time(3, at), &time(1, at), unit].concat(),
+    );
+    mux.picture(32 * PICTURE, &[b"\x41behind"]);
+    let out = mux.demuxed();
+    let found = frames(&out, LiveTrack::Video);
+    let last: Vec<_> = found[found.len() - 2..]
+        .iter()
+        .map(|(_, data)| &data[4..])
+        .collect();
+    assert_eq!(last, [&b"\x65key"[..], b"\x41behind"]);
+}
+
+#[test]
+fn a_picture_of_nothing_but_parameter_sets_is_refused() {
+    let mut mux = Mux::new(&[(AVC, PICTURES)]);
+    let many = [SPS, PPS].repeat(20);
+    mux.picture(0, &many);
+    let error = demuxed(&mux.bytes).expect_err("refused").to_string();
+    assert!(error.contains("more than 24"), "{error}");
+}
