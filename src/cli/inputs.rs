@@ -64,7 +64,7 @@ pub(super) struct FolderArgs {
     #[arg(long, value_name = "SIZE", env = "LOOMCAST_KEEP_FREE", value_parser = size, default_value = "1GiB")]
     pub keep_free: u64,
 
-    /// Which chunks go when they do not all fit: gdsf (what saves the least per byte), lru or s3-fifo
+    /// Which chunks go when they do not all fit: gdsf (what saves the least per byte), lru, s3-fifo, sieve or fifo
     #[arg(
         long,
         value_name = "POLICY",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 31] = [
+const LAYERS: [(&str, u8); 32] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -17,6 +17,7 @@ const LAYERS: [(&str, u8); 31] = [
     ("profile", 1),
     ("playlist", 1),
     ("policy", 1),
+    ("offload", 1),
     ("cmaf", 1),
     ("interchange", 1),
     ("catalogue", 2),
@@ -42,12 +43,14 @@ const LAYERS: [(&str, u8); 31] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 16] = [
+const BESIDE: [(&str, &[&str]); 17] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
     ("chunk", &["timeline", "template", "profile"]),
     ("interchange", &["template", "timeline"]),
+    // What would be kept is simulated by what keeps it.
+    ("offload", &["policy"]),
     ("cache", &["store"]),
     ("recording", &["live"]),
     ("render", &["raster", "media"]),
