@@ -18,6 +18,7 @@
 //! - [`recording`]: live streams to files.
 //! - [`broadcast`]: live streams on the air, in the cache.
 //! - [`plugin`]: what works on live streams from outside of their server.
+//! - [`edge`]: a cache in front of an origin.
 //! - [`delivery`]: the one way to a chunk, cache else render.
 
 pub mod digest;
@@ -51,16 +52,15 @@ pub mod render;
 pub mod broadcast;
 #[cfg(feature = "media")]
 pub mod delivery;
+pub mod edge;
 #[cfg(feature = "media")]
 pub mod jobs;
 pub mod plugin;
 #[cfg(feature = "media")]
 pub mod publish;
 
-#[cfg(feature = "media")]
 pub mod http;
 
-#[cfg(feature = "media")]
 pub mod cli;
 
 #[cfg(feature = "media")]

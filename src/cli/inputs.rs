@@ -4,13 +4,14 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
 use crate::app::EngineConfig;
 use crate::cache::CacheConfig;
 use crate::cli::BadInput;
+use crate::cli::values::size;
 use crate::delivery::{Plan, PlanError, Planner};
 use crate::fetch::{Allowed, FetchConfig};
 use crate::partition::{CHUNK_MAX_RANGE, PartitionWish, Scheme};
@@ -139,13 +140,6 @@ impl FolderArgs {
     }
 }
 
-/// A number of bytes, with a unit if one is given.
-pub(super) fn size(text: &str) -> Result<u64, String> {
-    let size = text.parse::<bytesize::ByteSize>();
-    size.map(|size| size.0)
-        .map_err(|error| format!("{error}: expected bytes, as 500MB or 2GiB"))
-}
-
 /// Which variant of a template, and how to cut it.
 #[derive(Clone, Debug, Args)]
 pub(super) struct PartitionArgs {
@@ -246,13 +240,4 @@ pub(super) fn plan(
         eprintln!("loomcast: warning: {warning}");
     }
     Ok(plan)
-}
-
-/// A tokio runtime for commands that are not servers.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("starting the runtime")
 }

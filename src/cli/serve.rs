@@ -13,12 +13,13 @@ use tokio::net::TcpListener;
 use crate::app::{Engine, EngineConfig};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
-use crate::cli::inputs::{FolderArgs, size};
+use crate::cli::inputs::FolderArgs;
 use crate::cli::live::{Live, LiveArgs};
 use crate::cli::open_files;
+use crate::cli::values::{connections, size, stop_signal};
 use crate::fetch::{Client, Patience};
 use crate::http::{
-    ApiKeys, AppState, Connections, DEFAULT_CONNECTIONS, Shelf, Thumbnails, file_of, serve,
+    ApiKeys, AppState, Connections, Shelf, Thumbnails, file_of, router, serve,
 };
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
@@ -99,9 +100,6 @@ pub(super) struct ServeArgs {
     folders: FolderArgs,
 }
 
-const fn connections() -> NonZeroUsize {
-    NonZeroUsize::new(DEFAULT_CONNECTIONS).expect("some")
-}
 
 fn admission(name: &str) -> Result<AdmissionKind, String> {
     let known = AdmissionKind::NAMED
@@ -180,7 +178,8 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             // Or the process would live on until every video is rendered.
             publisher.stop();
         };
-        serve(listener, state, stopped).await?;
+        let connections = state.connections.clone();
+        serve(listener, router(state), connections, stopped).await?;
         // Players had their answers; a stream would go on for ever.
         live.end().await;
         // What is being rendered is kept.
@@ -189,19 +188,4 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         Ok::<_, anyhow::Error>(())
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ends at SIGINT or SIGTERM.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
 }

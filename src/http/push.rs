@@ -18,7 +18,7 @@ use crate::broadcast::hooks::Event;
 use crate::broadcast::{Ended, LiveStream, PushProtocol, Pushed, Reader, Viewer, now};
 use crate::http::live::JOIN_DEADLINE;
 use crate::http::sources::watched;
-use crate::http::{ApiError, AppState};
+use crate::http::{ApiError, OnAir};
 use crate::live::packet::{Packet, Setup};
 
 /// How long a viewer by WebSocket may take for a message before it is hung up on.
@@ -35,7 +35,7 @@ const FLV: HeaderValue = HeaderValue::from_static("video/x-flv");
 
 /// `GET /live/{name}.flv`
 pub(super) async fn flv(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path(file): Path<String>,
 ) -> Result<Response, ApiError> {
     let name = file
@@ -67,7 +67,7 @@ pub(super) async fn flv(
 /// `GET /live/{name}/ws`: text that describes the tracks, the init segment and then
 /// fragments; the first two again where the tracks change.
 pub(super) async fn web_socket(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path(name): Path<String>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
@@ -84,7 +84,7 @@ pub(super) async fn web_socket(
 
 /// A viewer, as soon as it is known what its decoders are set up with.
 async fn watch(
-    state: &AppState,
+    state: &OnAir,
     stream: &LiveStream,
     protocol: PushProtocol,
 ) -> Result<(Watching, Arc<Setup>), ApiError> {

@@ -4,12 +4,14 @@
 //! HTTP/1.1, HTTP/2 in clear text by those who know beforehand, and WebSocket.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -23,7 +25,6 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::http::connections::{Connections, Seated};
-use crate::http::{AppState, router};
 
 /// How long a client may take nothing of its answer before its connection ends.
 const TAKING: Duration = Duration::from_secs(60);
@@ -46,15 +47,14 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
     content-length: 44\r\nretry-after: 2\r\nconnection: close\r\n\r\n\
     {\"error\":{\"message\":\"too many connections\"}}";
 
-/// Serves `state` on `listener` until `shutdown` is done, then lets open
-/// requests end.
+/// Serves `app` on `listener` to as many as there are places for, until `shutdown` is
+/// done; then lets open requests end.
 pub async fn serve(
     listener: TcpListener,
-    state: AppState,
+    app: Router,
+    connections: Connections,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let connections = state.connections.clone();
-    let app = router(state);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let mut shutdown = pin!(shutdown);
@@ -63,8 +63,8 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(%error, "a connection could not be taken");
                 sleep(PAUSE).await;
@@ -72,7 +72,7 @@ pub async fn serve(
             }
         };
         match connections.seat(stream) {
-            Ok(seated) => drop(tasks.spawn(connection(seated, app.clone(), stop.clone()))),
+            Ok(seated) => drop(tasks.spawn(connection(seated, peer, app.clone(), stop.clone()))),
             Err(stream) => send_away(&stream, &connections),
         }
     }
@@ -92,12 +92,13 @@ fn send_away(stream: &TcpStream, connections: &Connections) {
     drop(stream.try_write(FULL));
 }
 
-async fn connection(seated: Seated, app: Router, stop: CancellationToken) {
+async fn connection(seated: Seated, peer: SocketAddr, app: Router, stop: CancellationToken) {
     seated.prepare();
     let asked = Arc::new(AtomicBool::new(false));
     let service = {
         let asked = Arc::clone(&asked);
-        service_fn(move |request: Request<Incoming>| {
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
             asked.store(true, Ordering::Relaxed);
             let app = app.clone();
             async move {

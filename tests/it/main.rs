@@ -23,6 +23,7 @@ mod crowd;
 mod determinism;
 mod drawn;
 mod edit_api;
+mod edge;
 mod edits;
 mod examples;
 mod faults;

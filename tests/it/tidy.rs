@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 31] = [
+const LAYERS: [(&str, u8); 32] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -30,6 +30,7 @@ const LAYERS: [(&str, u8); 31] = [
     ("raster", 2),
     ("render", 2),
     ("broadcast", 3),
+    ("edge", 3),
     ("plugin", 3),
     ("delivery", 3),
     ("publish", 3),
@@ -42,7 +43,7 @@ const LAYERS: [(&str, u8); 31] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 16] = [
+const BESIDE: [(&str, &[&str]); 17] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
@@ -55,6 +56,8 @@ const BESIDE: [(&str, &[&str]); 16] = [
     ("render", &["raster", "media"]),
     ("publish", &["delivery"]),
     ("jobs", &["delivery", "publish"]),
+    // Live playlists as texts, and the time of day.
+    ("edge", &["broadcast"]),
     // Only delivery renders; above it, the words of a request's urgency, the
     // pool's load and a still are named.
     ("http", &[]),
@@ -161,7 +164,7 @@ fn modules_use_only_what_is_below_them() {
 
 #[test]
 fn foreign_names_stay_in_their_places() {
-    let places: [(&str, &[&str]); 10] = [
+    let places: [(&str, &[&str]); 12] = [
         ("sled::", &["store/index.rs"]),
         ("gst::", &["media/"]),
         ("gst_app::", &["media/"]),
@@ -170,6 +173,8 @@ fn foreign_names_stay_in_their_places() {
         ("takumi::", &["raster/", "render/"]),
         ("axum::", &["http/"]),
         ("ureq::", &["fetch/"]),
+        ("hyper_util::", &["edge/"]),
+        ("hyper_rustls::", &["edge/"]),
         ("rtmp_runtime::", &["live/rtmp/"]),
         ("clap::", &["cli/", "main.rs"]),
     ];
