@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 30] = [
+const LAYERS: [(&str, u8); 31] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 30] = [
     ("policy", 1),
     ("cmaf", 1),
     ("interchange", 1),
+    ("channel", 1),
     ("catalogue", 2),
     ("cache", 2),
     ("store", 2),
@@ -41,12 +42,16 @@ const LAYERS: [(&str, u8); 30] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 15] = [
+const BESIDE: [(&str, &[&str]); 16] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
     ("chunk", &["timeline", "template", "profile"]),
     ("interchange", &["template", "timeline"]),
+    (
+        "channel",
+        &["template", "timeline", "partition", "chunk", "cmaf", "profile", "playlist"],
+    ),
     ("cache", &["store"]),
     ("recording", &["live"]),
     ("render", &["raster", "media"]),
