@@ -8,6 +8,7 @@
 //!   an Edit and one person's data to the chunks that their video is made of.
 //!   [`cmaf`], [`playlist`]: what players read. Pure.
 //! - [`interchange`]: Edits from and to the files of editing programs. Pure.
+//! - [`channel`]: live streams that this server plays: what is on when. Pure.
 //! - [`policy`]: what to keep when not all can be. Pure.
 //! - [`offload`]: what caches save, and what they could save at most. Pure.
 //! - [`store`] ← [`cache`]: chunks on disk, in memory and on their way.
@@ -24,6 +25,7 @@
 pub mod digest;
 pub mod time;
 
+pub mod channel;
 pub mod chunk;
 pub mod cmaf;
 pub mod interchange;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 32] = [
+const LAYERS: [(&str, u8); 33] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, u8); 32] = [
     ("offload", 1),
     ("cmaf", 1),
     ("interchange", 1),
+    ("channel", 1),
     ("catalogue", 2),
     ("cache", 2),
     ("store", 2),
