@@ -6,6 +6,7 @@ mod deliverable;
 mod doctor;
 mod explain;
 mod inputs;
+mod laddering;
 mod live;
 mod otio;
 mod output;
@@ -15,6 +16,7 @@ mod progress;
 mod pulling;
 mod render;
 mod serve;
+mod turning;
 
 use std::process::ExitCode;
 

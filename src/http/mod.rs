@@ -25,6 +25,7 @@ mod sources;
 mod studio;
 mod templates;
 mod thumbnails;
+mod variants;
 mod videos;
 
 pub use error::ApiError;

@@ -131,6 +131,8 @@ impl Segmenter {
                 self.held.push_back(frame);
                 self.release(false, &mut cuts)?;
             }
+            // They are cut where the pictures are.
+            _ => {}
         }
         Ok(cuts)
     }
@@ -263,6 +265,7 @@ impl Segmenter {
         match track {
             LiveTrack::Video => self.video.as_mut(),
             LiveTrack::Audio => self.audio.as_mut(),
+            _ => None,
         }
     }
 }
