@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 
 use loomcast::cmaf::read_fragment;
 use loomcast::live::window::{Listing, Opening, Window, WindowConfig};
-use loomcast::live::{Clocks, Cut, Cutting, LiveFrame, LiveTrack, PartTarget, Segmenter, milliseconds};
+use loomcast::live::{
+    Clocks, Cut, Cutting, LiveFrame, LiveTrack, PartTarget, Segmenter, milliseconds,
+};
 use loomcast::playlist::{UnixMillis, Uri};
 
 use super::media::payload;

@@ -9,13 +9,16 @@ use thiserror::Error;
 
 use crate::broadcast::connections::{Door, Entry};
 use crate::broadcast::hooks::{Event, Hooks};
+use crate::broadcast::ladder::{Ladders, OpenRungs};
 use crate::broadcast::publisher::{Leaving, Publisher, now};
 use crate::broadcast::shelf::Shelf;
 use crate::broadcast::stream::{LiveStream, StreamStatus};
+use crate::broadcast::turning::{OpenTurner, Turners};
 use crate::cache::FragmentCache;
 use crate::live::dictionary::{Role, StreamType};
 use crate::live::gop::GopLimits;
 use crate::live::join::JoinConfig;
+use crate::live::ladder::Ladder;
 use crate::live::{Cutting, PartTarget};
 
 /// The most streams at a time, those that have just ended among them.
@@ -172,6 +175,8 @@ pub enum PublishError {
 pub struct Hub {
     config: HubConfig,
     hooks: Hooks,
+    turners: Option<Turners>,
+    ladders: Option<Ladders>,
     cache: FragmentCache,
     shelf: Shelf,
     known: Arc<Mutex<HashMap<String, Known>>>,
@@ -191,6 +196,8 @@ impl Hub {
         Self {
             config,
             hooks: Hooks::default(),
+            turners: None,
+            ladders: None,
             shelf: Shelf::new(cache.store()),
             cache,
             known: Arc::default(),
@@ -200,6 +207,18 @@ impl Hub {
     /// The same, which tells `hooks` of those who go and who watch.
     pub fn with_hooks(self, hooks: Hooks) -> Self {
         Self { hooks, ..self }
+    }
+
+    /// The same, in which sound of other codecs is turned into AAC. Without, it is left out.
+    pub fn with_turner(self, open: OpenTurner) -> Self {
+        let turners = Some(Turners::new(open));
+        Self { turners, ..self }
+    }
+
+    /// The same, whose streams are offered in the sizes of `ladder` too.
+    pub fn with_ladder(self, ladder: Ladder, open: OpenRungs) -> Self {
+        let ladders = (!ladder.is_empty()).then(|| Ladders::new(ladder, open));
+        Self { ladders, ..self }
     }
 
     /// Whom to tell of what happens.
@@ -254,7 +273,10 @@ impl Hub {
                 .connections()
                 .enter(origin.role, origin.door, origin.peer),
         };
-        Ok(Publisher::new(stream, self.config, seat, entry.reached_ms))
+        let publisher = Publisher::new(stream, self.config, seat, entry.reached_ms);
+        Ok(publisher
+            .with_turners(self.turners.clone())
+            .with_ladders(self.ladders.clone()))
     }
 
     /// Stream `name`, if there is or was one lately.

@@ -63,9 +63,12 @@ impl Intake {
         let reader = match format {
             Format::Flv => Reader::Flv {
                 tags: TagReader::default(),
-                demuxer: Box::default(),
+                demuxer: Box::new(Demuxer::default().with_others(publisher.others())),
             },
-            Format::MpegTs => Reader::MpegTs(Box::default()),
+            Format::MpegTs => {
+                let demuxer = TsDemuxer::default().with_others(publisher.others());
+                Reader::MpegTs(Box::new(demuxer))
+            }
         };
         Self { reader, publisher }
     }

@@ -17,7 +17,9 @@ pub mod hooks;
 mod hub;
 mod intake;
 mod joins;
+mod ladder;
 mod listen;
+mod made;
 mod publisher;
 pub mod pulls;
 mod recorder;
@@ -27,15 +29,19 @@ mod shelf;
 mod snapshot;
 pub mod srt;
 mod stream;
+mod turning;
 
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, MAX_NAME_BYTES, Origin, Outage, PublishError, check_name};
 pub use joins::{Joins, JoinsReport, Waiting};
+pub use ladder::{LadderReport, MAX_LADDERS, MadePicture, OpenRungs, RungMaker};
+pub use made::OtherSound;
 pub use publisher::{Leaving, PublishedTrack, Publisher, now};
 pub use recorder::{
     MAX_RECORDINGS, RecordedFile, Recorder, RecordingReport, RecordingState, StartError,
 };
 pub use snapshot::{Snapshot, Text};
-pub use stream::{LiveStream, Sought, StreamReport, StreamStatus};
+pub use stream::{LiveStream, Offer, Sought, StreamReport, StreamStatus};
+pub use turning::{MAX_TURNED, OpenTurner, Turner, TurningError, turned_frame};

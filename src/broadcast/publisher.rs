@@ -10,11 +10,14 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, interval_at};
 
 use crate::broadcast::hub::{HubConfig, Outage, Seat};
+use crate::broadcast::ladder::{Climbing, Ladders};
 use crate::broadcast::stream::LiveStream;
+use crate::broadcast::turning::{Turners, Turning, TurningError};
 use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
 use crate::chunk::ChunkKey;
 use crate::cmaf::{CmafError, Track, init_segment};
 use crate::live::demux::Demuxed;
+use crate::live::other_sound::{OtherFrame, OtherSounds};
 use crate::live::window::{Opening, Window, WindowConfig};
 use crate::live::{Clocks, Cut, Ending, LiveFrame, LiveTrack, Segmenter, milliseconds};
 use crate::playlist::{TagError, UnixMillis};
@@ -46,6 +49,12 @@ pub enum PublishingError {
     /// The stream cannot be named in a playlist.
     #[error(transparent)]
     Tag(#[from] TagError),
+    /// A rung of it has not the segments that its source has.
+    #[error("its segments are not those of its source")]
+    Astray,
+    /// Its sound cannot be turned into AAC.
+    #[error(transparent)]
+    Turning(#[from] TurningError),
 }
 
 /// How a publisher leaves its stream.
@@ -94,6 +103,14 @@ pub struct Publisher {
     begun: UnixMillis,
     /// Tracks whose next segment is the first of a stretch after another.
     broken: Vec<LiveTrack>,
+    /// What turns its sound, and the sound that is being turned.
+    turners: Option<Turners>,
+    turning: Option<Turning>,
+    /// What makes smaller sizes, those that are being made, and the segment of the
+    /// pictures that has begun with the newest.
+    ladders: Option<Ladders>,
+    climbing: Option<Climbing>,
+    begun_with: Option<(u64, Opening)>,
     seat: Seat,
 }
 
@@ -119,7 +136,30 @@ impl Publisher {
             base_ms: base_ms.max(ORIGIN_MS),
             begun: now(),
             broken: Vec::new(),
+            turners: None,
+            turning: None,
+            ladders: None,
+            climbing: None,
+            begun_with: None,
             seat,
+        }
+    }
+
+    /// The same, whose sound is turned by one of these.
+    pub(super) fn with_turners(self, turners: Option<Turners>) -> Self {
+        Self { turners, ..self }
+    }
+
+    /// The same, whose pictures are offered in smaller sizes by one of these.
+    pub(super) fn with_ladders(self, ladders: Option<Ladders>) -> Self {
+        Self { ladders, ..self }
+    }
+
+    /// What becomes of sound in other codecs.
+    pub(super) const fn others(&self) -> OtherSounds {
+        match self.turners {
+            Some(_) => OtherSounds::Turned,
+            None => OtherSounds::LeftOut,
         }
     }
 
@@ -144,7 +184,49 @@ impl Publisher {
                 self.begin(&tracks).await
             }
             Demuxed::Frame(frame) => self.push(frame).await,
+            Demuxed::Other(frame) => self.other(frame),
+            Demuxed::LeftOut(codec) => {
+                tracing::warn!(
+                    stream = self.stream.name(),
+                    codec = codec.as_str(),
+                    "sound is left out"
+                );
+                self.stream.made().hears(codec, false);
+                Ok(())
+            }
+        }?;
+        // What was turned meanwhile comes with whatever comes next.
+        while let Some(turning) = &mut self.turning
+            && let Some(frame) = turning.next_ready()?
+        {
+            self.push(frame).await?;
         }
+        Ok(())
+    }
+
+    /// Sound that is turned before it is pushed.
+    fn other(&mut self, frame: OtherFrame) -> Result<(), PublishingError> {
+        let turning = match self.turning.take() {
+            Some(turning) if turning.fits(&frame) => turning,
+            _ => {
+                let Some(turners) = &self.turners else {
+                    return Ok(());
+                };
+                let codec = frame.codec;
+                tracing::info!(
+                    stream = self.stream.name(),
+                    codec = codec.as_str(),
+                    "sound is turned into AAC"
+                );
+                self.stream.made().hears(codec, true);
+                turners.start(&frame)?
+            }
+        };
+        if !turning.offer(frame) {
+            self.stream.made().sound_lost();
+        }
+        self.turning = Some(turning);
+        Ok(())
     }
 
     /// A stretch of the stream begins: what was before it ends, what follows has
@@ -159,8 +241,16 @@ impl Publisher {
             video: clock(LiveTrack::Video),
             audio: clock(LiveTrack::Audio),
         };
+        // Before it is known which tracks there are: these are among them.
+        self.climbing = self.ladders.as_ref().and_then(|ladders| {
+            let pictures = tracks.iter().find_map(|published| match &published.track {
+                Track::Video(video) => Some(video),
+                Track::Audio(_) => None,
+            });
+            ladders.start(&self.stream, pictures?, self.config)
+        });
         for PublishedTrack { kind, track } in tracks {
-            let window = || self.window(*kind);
+            let window = || window(&self.stream, &self.config, *kind);
             let init = init_segment(track)?;
             self.stream.describe(*kind, track.clone(), init, window);
             if self.base_ms > ORIGIN_MS {
@@ -174,17 +264,6 @@ impl Publisher {
         // When that was is known at its first frame.
         self.announced = Some(described.collect());
         Ok(())
-    }
-
-    fn window(&self, kind: LiveTrack) -> Window {
-        Window::new(WindowConfig {
-            prefix: self.stream.prefix(kind),
-            target_duration_s: self.config.cutting.target_duration_s(),
-            part: self.config.cutting.part,
-            any_part: kind == LiveTrack::Audio,
-            gap_ms: self.config.cutting.segment_ms,
-            window_ms: self.config.window_ms_of(self.stream.stream_type()),
-        })
     }
 
     /// The next frame, its time as the source counts.
@@ -221,8 +300,15 @@ impl Publisher {
         let ms = milliseconds(frame.decode_time, timescale);
         self.stream.received(&frame, ms);
         self.stream.feed().push(frame.clone());
+        let climbs = self.climbing.is_some() && frame.track == LiveTrack::Video;
+        let picture = climbs.then(|| frame.clone());
         let cuts = segmenter.push(frame)?;
-        self.apply(cuts).await
+        self.apply(cuts).await?;
+        let begun_with = self.begun_with.take();
+        if let (Some(picture), Some(climbing)) = (picture, &mut self.climbing) {
+            climbing.picture(picture, begun_with);
+        }
+        Ok(())
     }
 
     /// Nothing came for as long as a stall is. What comes next is another stretch of the same
@@ -237,6 +323,11 @@ impl Publisher {
 
     /// Ends the stretch; the stream waits for another.
     pub async fn end_stretch(&mut self, leaving: Leaving) -> Result<(), PublishingError> {
+        if let Some(turning) = self.turning.take() {
+            for frame in turning.finish().await {
+                self.push(frame).await?;
+            }
+        }
         let Some(mut segmenter) = self.segmenter.take() else {
             return Ok(());
         };
@@ -247,6 +338,10 @@ impl Publisher {
         self.base_ms = end.max().unwrap_or(self.base_ms);
         self.source_start_ms = None;
         self.apply(cuts).await?;
+        if let Some(climbing) = self.climbing.take() {
+            let end = ends.iter().find(|(track, _)| *track == LiveTrack::Video);
+            climbing.finish(end.map_or(0, |(_, end)| *end)).await;
+        }
         let fills = leaving == Leaving::Lost && self.config.outage == Outage::Gaps;
         let number = self.stream.interrupted(fills);
         let part = Duration::from_millis(self.config.cutting.part.milliseconds().into());
@@ -307,7 +402,12 @@ impl Publisher {
             taken,
             discontinuity,
         };
+        let begun_with = begins.clone();
         self.stream.opened(track, fragment, begins);
+        if track == LiveTrack::Video {
+            let number = self.stream.reached(track).map(|reached| reached.current);
+            self.begun_with = number.map(|number| (number, begun_with));
+        }
         Ok(())
     }
 
@@ -327,6 +427,7 @@ impl Publisher {
         match track {
             LiveTrack::Video => self.clocks.video,
             LiveTrack::Audio => self.clocks.audio,
+            _ => None,
         }
     }
 }
@@ -343,8 +444,20 @@ async fn fill(stream: Arc<LiveStream>, number: u64, part: Duration) {
     }
 }
 
+/// The window of a track.
+pub(super) fn window(stream: &LiveStream, config: &HubConfig, kind: LiveTrack) -> Window {
+    Window::new(WindowConfig {
+        prefix: stream.prefix(kind),
+        target_duration_s: config.cutting.target_duration_s(),
+        part: config.cutting.part,
+        any_part: kind == LiveTrack::Audio,
+        gap_ms: config.cutting.segment_ms,
+        window_ms: config.window_ms_of(stream.stream_type()),
+    })
+}
+
 /// A fragment of the cache that this process writes as its frames come.
-async fn begin(
+pub(super) async fn begin(
     cache: &FragmentCache,
     key: ChunkKey,
 ) -> Result<(FragmentWriter, Fragment), PublishingError> {

@@ -200,6 +200,7 @@ impl Connection {
         match hub.publish(name.expose(), &Origin::live(Door::Rtmp, Some(self.peer))) {
             Ok(publisher) => {
                 tracing::info!(peer = %self.peer, stream = name.expose(), "an encoder publishes");
+                self.demuxer = Demuxer::default().with_others(publisher.others());
                 self.publisher = Some(publisher);
                 Ok(self.session.accept()?)
             }

@@ -12,11 +12,14 @@ use crate::broadcast::connections::Connections;
 use crate::broadcast::feed::Feed;
 use crate::broadcast::hub::{HubConfig, Origin};
 use crate::broadcast::joins::{Awaited, Joins};
+use crate::broadcast::ladder::LadderReport;
+use crate::broadcast::made::{Made, OtherSound};
 use crate::broadcast::shelf::{Kept, Shelf};
 use crate::broadcast::snapshot::{Newest, Snapshot};
 use crate::cache::{CacheError, Fragment, FragmentCache, Presence};
 use crate::chunk::{ChunkKey, PartMeta};
 use crate::cmaf::Track;
+use crate::live::bandwidth::{BandwidthMeter, BitRates};
 use crate::live::dictionary::StreamType;
 use crate::live::join::{Join, Reached};
 use crate::live::rates::{Rates, RatesReport};
@@ -59,12 +62,14 @@ pub struct LiveStream {
     /// Tells this stream from all others of its name, in addresses.
     epoch: String,
     stream_type: StreamType,
+    target_duration_s: u32,
     cache: FragmentCache,
     shelf: Shelf,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
     joins: Joins,
     connections: Connections,
+    made: Made,
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }
@@ -74,6 +79,8 @@ struct State {
     tracks: BTreeMap<LiveTrack, TrackState>,
     bytes_in: u64,
     rates: Rates,
+    /// Tracks that will be there soon.
+    expected: Vec<LiveTrack>,
     /// How often it broke off: each hole has its own number.
     interruptions: u64,
     since: UnixMillis,
@@ -106,13 +113,25 @@ struct TrackState {
     kept: VecDeque<Kept>,
     /// The one that was looked for last.
     looked_for: u64,
+    meter: BandwidthMeter,
 }
 
 impl TrackState {
     fn part(&mut self, part: PartMeta) {
         self.window.part(part);
+        self.meter.part(part.bytes);
         if let Some(kept) = self.kept.back_mut() {
             kept.grow(part.bytes);
+        }
+    }
+
+    fn offer(&self, kind: LiveTrack) -> Offer {
+        Offer {
+            kind,
+            track: self.track.clone(),
+            rates: self.meter.stated(),
+            asked: None,
+            pictures_per_kilosecond: None,
         }
     }
 
@@ -170,12 +189,31 @@ pub struct StreamReport {
     pub bytes_in: u64,
     /// How it comes.
     pub rates: RatesReport,
+    /// What became of its sound, if that did not come as AAC or Opus.
+    pub other_sound: Option<OtherSound>,
+    /// Its smaller sizes.
+    pub ladder: LadderReport,
     /// What it is, beside its name, and where it comes from, in its publisher's words.
     pub identity: Option<String>,
     /// As `identity`.
     pub address: Option<String>,
     /// Its tracks, with the number of the segment that is current.
-    pub tracks: Vec<(LiveTrack, Track, u64)>,
+    pub tracks: Vec<(Offer, u64)>,
+}
+
+/// A track as players may choose it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Which.
+    pub kind: LiveTrack,
+    /// What its samples are now.
+    pub track: Track,
+    /// What it takes of a line, once a segment is whole.
+    pub rates: Option<BitRates>,
+    /// What it is to take, in bits a second, where that was asked for.
+    pub asked: Option<u64>,
+    /// Pictures in a thousand seconds, once that is known.
+    pub pictures_per_kilosecond: Option<u64>,
 }
 
 impl LiveStream {
@@ -191,17 +229,20 @@ impl LiveStream {
             name,
             epoch,
             stream_type,
+            target_duration_s: config.cutting.target_duration_s(),
             cache,
             shelf,
             feed: Arc::new(Feed::new(config.gop)),
             audience: Arc::default(),
             joins: Joins::new(config.join),
             connections: Connections::default(),
+            made: Made::default(),
             state: Mutex::new(State {
                 status: StreamStatus::Live,
                 tracks: BTreeMap::new(),
                 bytes_in: 0,
                 rates: Rates::default(),
+                expected: Vec::new(),
                 interruptions: 0,
                 since: now,
                 dismissed: false,
@@ -242,6 +283,11 @@ impl LiveStream {
         &self.connections
     }
 
+    /// What is made of what comes.
+    pub(super) const fn made(&self) -> &Made {
+        &self.made
+    }
+
     /// Those who are pushed them.
     pub const fn audience(&self) -> &Arc<Audience> {
         &self.audience
@@ -265,27 +311,38 @@ impl LiveStream {
     /// What there is to tell.
     pub fn report(&self) -> StreamReport {
         let state = self.state();
-        let track = |(kind, track): (&LiveTrack, &TrackState)| {
-            (*kind, track.track.clone(), track.window.current())
-        };
+        let track =
+            |(kind, track): (&LiveTrack, &TrackState)| (track.offer(*kind), track.window.current());
         StreamReport {
             status: state.status,
             since: state.since,
             bytes_in: state.bytes_in,
             rates: state.rates.report(),
+            other_sound: self.made.other_sound(),
+            ladder: self.made.ladder(),
             identity: state.identity.clone(),
             address: state.address.clone(),
             tracks: state.tracks.iter().map(track).collect(),
         }
     }
 
-    /// The tracks that there are, and what their samples are now.
-    pub fn tracks(&self) -> Vec<(LiveTrack, Track)> {
+    /// The tracks that there are.
+    pub fn tracks(&self) -> Vec<Offer> {
         let state = self.state();
         let tracks = state.tracks.iter();
-        tracks
-            .map(|(kind, track)| (*kind, track.track.clone()))
-            .collect()
+        let offer = |(kind, track): (&LiveTrack, &TrackState)| Offer {
+            asked: self.made.asked(*kind),
+            pictures_per_kilosecond: state.rates.steady(),
+            ..track.offer(*kind)
+        };
+        tracks.map(offer).collect()
+    }
+
+    /// Whether all tracks are there that are expected.
+    pub fn is_settled(&self) -> bool {
+        let state = self.state();
+        let mut expected = state.expected.iter();
+        expected.all(|track| state.tracks.contains_key(track))
     }
 
     /// The playlist of a track as it is now, the same for all who ask until it changes;
@@ -497,7 +554,11 @@ impl LiveStream {
             before: None,
             kept: VecDeque::new(),
             looked_for: 0,
+            meter: BandwidthMeter::new(self.target_duration_s),
         });
+        if known.track != track {
+            known.meter.begin_anew();
+        }
         known.track = track;
         // Two encoders may take turns for hours.
         let index = known.inits.iter().position(|before| *before == init);
@@ -516,6 +577,10 @@ impl LiveStream {
     /// ends here.
     pub(super) fn next_key(&self, kind: LiveTrack) -> Option<ChunkKey> {
         let mut state = self.state();
+        // With the pictures all that is made of them goes on.
+        let with = state.tracks.iter_mut();
+        with.filter(|(track, _)| kind == LiveTrack::Video && track.is_rung())
+            .for_each(|(_, track)| track.window.resume());
         let window = &mut state.tracks.get_mut(&kind)?.window;
         window.resume();
         Some(window.key(window.current()))
@@ -542,6 +607,27 @@ impl LiveStream {
         });
     }
 
+    /// The segment of a track that is open or next, with this number and beginning, is of
+    /// no use, and would have been so long.
+    pub(super) fn missed(&self, kind: LiveTrack, number: u64, begins: Opening, ticks: u64) {
+        self.change(kind, |track| {
+            track.window.begin_with(number);
+            track.window.miss(begins, ticks);
+            track.meter.forget();
+            track.tidy(&self.shelf);
+        });
+    }
+
+    /// The next segment of a rung has this number, if it is its first. What it is called
+    /// in the cache; `None` if it has another number.
+    pub(super) fn rung_key(&self, kind: LiveTrack, number: u64) -> Option<ChunkKey> {
+        let mut state = self.state();
+        let window = &mut state.tracks.get_mut(&kind)?.window;
+        window.begin_with(number);
+        window.resume();
+        (window.current() == number).then(|| window.key(number))
+    }
+
     /// The open segment of a track has another part.
     pub(super) fn part(&self, kind: LiveTrack, part: PartMeta) {
         self.change(kind, |track| track.part(part));
@@ -554,6 +640,7 @@ impl LiveStream {
                 track.part(part);
             }
             track.window.close(ticks);
+            track.meter.close(ticks, track.track.timescale());
             track.tidy(&self.shelf);
         });
     }
@@ -623,6 +710,12 @@ impl LiveStream {
         state
             .rates
             .push(frame.track, ms, frame.sync, frame.data.len());
+    }
+
+    /// These tracks will be there soon; none will that is not.
+    pub(super) fn expects(&self, tracks: Vec<LiveTrack>) {
+        self.state().expected = tracks;
+        self.tell();
     }
 
     /// Somebody publishes it from now on.

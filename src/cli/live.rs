@@ -19,10 +19,13 @@ use crate::broadcast::{Hub, HubConfig, Outage, Recorder, dictionary, rtmp};
 use crate::cache::FragmentCache;
 use crate::cli::BadInput;
 use crate::cli::inputs::FolderArgs;
+use crate::cli::laddering::rungs;
 use crate::cli::pulling::opener;
+use crate::cli::turning::turner;
 use crate::cli::values::size;
 use crate::fetch::{Allowed, Client, Patience};
 use crate::live::join::{JoinConfig, JoinPolicy};
+use crate::live::ladder::Ladder;
 use crate::live::rtmp::Secret;
 use crate::live::{Cutting, PART_RANGE_MS, PartTarget};
 use crate::recording::Limits;
@@ -126,6 +129,11 @@ pub(super) struct LiveArgs {
         default_value = "334"
     )]
     live_part: PartTarget,
+
+    /// Offer live streams in smaller sizes too, as 720p:2500k,360p:800k: the shorter side and
+    /// the bit rate of each, the largest first, four at most [default: as they come only]
+    #[arg(long, value_name = "RUNGS", env = "LOOMCAST_LIVE_LADDER")]
+    live_ladder: Option<Ladder>,
 
     /// Whose first request for a live stream waits: wait (everybody's, for the segment that is
     /// current then), low-latency (only that of a stream with nothing to begin with yet), or off
@@ -281,7 +289,10 @@ impl Live {
         allowed: Vec<Allowed>,
     ) -> Result<Self> {
         let hooks = args.hooks(allowed.clone());
-        let hub = Hub::new(cache.clone(), args.hub_config()).with_hooks(hooks.clone());
+        let hub = Hub::new(cache.clone(), args.hub_config())
+            .with_hooks(hooks.clone())
+            .with_turner(turner())
+            .with_ladder(args.live_ladder.clone().unwrap_or_default(), rungs());
         let (doors, no_more) = (TaskTracker::new(), CancellationToken::new());
         if let Some(address) = args.rtmp {
             let door = bind(address, "encoders").await?;

@@ -19,6 +19,8 @@ mod explain;
 #[cfg(feature = "media")]
 mod inputs;
 #[cfg(feature = "media")]
+mod laddering;
+#[cfg(feature = "media")]
 mod live;
 #[cfg(feature = "media")]
 mod otio;
@@ -34,6 +36,8 @@ mod render;
 mod rendering;
 #[cfg(feature = "media")]
 mod serve;
+#[cfg(feature = "media")]
+mod turning;
 
 use std::process::ExitCode;
 

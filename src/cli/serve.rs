@@ -18,9 +18,7 @@ use crate::cli::live::{Live, LiveArgs};
 use crate::cli::open_files;
 use crate::cli::values::{connections, size, stop_signal};
 use crate::fetch::{Client, Patience};
-use crate::http::{
-    ApiKeys, AppState, Connections, Shelf, Thumbnails, file_of, router, serve,
-};
+use crate::http::{ApiKeys, AppState, Connections, Shelf, Thumbnails, file_of, router, serve};
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
@@ -99,7 +97,6 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     folders: FolderArgs,
 }
-
 
 fn admission(name: &str) -> Result<AdmissionKind, String> {
     let known = AdmissionKind::NAMED

@@ -17,9 +17,10 @@ use crate::broadcast::{LiveStream, Snapshot, Waiting};
 use crate::edge::{VIEWER, viewer};
 use crate::http::cache_control::{self, NO_STORE};
 use crate::http::error::internal;
-use crate::http::live::{multivariant_text, track_named, wait};
+use crate::http::live::{track_named, wait};
 use crate::http::reload::{CONTENT_TYPE, MAX_BLOCK_TARGETS, lifetime_s};
 use crate::http::sources::watched;
+use crate::http::variants::multivariant_text;
 use crate::http::{ApiError, OnAir};
 use crate::live::LiveTrack;
 use crate::live::join::{Join, JoinPolicy, Reached, Terminal};
@@ -74,7 +75,7 @@ async fn answer(
     let track = file.strip_suffix(".m3u8").and_then(track_named);
     let track = track.ok_or_else(|| {
         ApiError::NotFound(format!(
-            "no playlist {file:?}: expected index.m3u8, video.m3u8 or audio.m3u8"
+            "no playlist {file:?}: expected index.m3u8, or one that it lists"
         ))
     })?;
     let (snapshot, blocking, delta) = media(&stream, track, listing, &query, viewer).await?;
@@ -100,17 +101,19 @@ pub(super) fn redirect(file: &str, query: &str, id: Uuid) -> Result<Response, Ap
     Ok((StatusCode::FOUND, headers).into_response())
 }
 
-/// Waits until it is known which tracks there are.
+/// Waits until it is known which tracks there are, and for smaller sizes that are about to be there:
+/// a player does not ask again.
 async fn multivariant(stream: &LiveStream, viewer: Option<Uuid>) -> Result<Response, ApiError> {
     let deadline = Instant::now() + patience(stream);
     let mut changes = stream.changes();
     let tracks = loop {
         changes.mark_unchanged();
         let tracks = stream.tracks();
-        if !tracks.is_empty() {
+        if tracks.is_empty() {
+            wait(&mut changes, deadline).await?;
+        } else if stream.is_settled() || wait(&mut changes, deadline).await.is_err() {
             break tracks;
         }
-        wait(&mut changes, deadline).await?;
     };
     let text = multivariant_text(&tracks, viewer)?;
     let headers = [

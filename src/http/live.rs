@@ -15,94 +15,24 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
-use uuid::Uuid;
 
 use crate::broadcast::{
-    AudienceReport, Connection, Hub, JoinsReport, LiveStream, PushProtocol, Sought, now,
+    AudienceReport, Connection, Hub, JoinsReport, LadderReport, LiveStream, Offer, PushProtocol,
+    Sought, now,
 };
-use crate::cmaf::{Retimed, Track, codec_string, placed};
-use crate::edge::VIEWER;
+use crate::cmaf::{Retimed, codec_string, placed};
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::error::internal;
 use crate::http::pieces::Pieces;
 use crate::http::{ApiError, OnAir, lhls, sources};
 use crate::live::LiveTrack;
+use crate::live::ladder::RungSize;
 use crate::live::window::LEGACY_SUFFIX;
-use crate::playlist::{MultivariantPlaylist, QuotedString, Rendition, Uri, Variant};
 
 /// How long the first requests of all wait for a stream's first segment.
 pub(super) const JOIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What is said of a stream's bit rate before it is known: players only compare.
-const BANDWIDTH_GUESS: u64 = 5_000_000;
-
-/// The audio group of every multivariant playlist.
-const AUDIO_GROUP: &str = "sound";
-
 pub(super) const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
-
-/// The multivariant playlist of these tracks; what it lists is asked for by `viewer`.
-pub(super) fn multivariant_text(
-    tracks: &[(LiveTrack, Track)],
-    viewer: Option<Uuid>,
-) -> Result<String, ApiError> {
-    let codecs = |kind: LiveTrack| {
-        let found = tracks.iter().find(|(known, _)| *known == kind);
-        found.map(|(_, track)| codec_string(track)).transpose()
-    };
-    let (video, audio) = (
-        codecs(LiveTrack::Video).map_err(internal)?,
-        codecs(LiveTrack::Audio).map_err(internal)?,
-    );
-    let resolution = tracks.iter().find_map(|(_, track)| match track {
-        Track::Video(video) => Some((video.width, video.height)),
-        Track::Audio(_) => None,
-    });
-    let channels = tracks.iter().find_map(|(_, track)| match track {
-        Track::Audio(audio) => Some(audio.channels),
-        Track::Video(_) => None,
-    });
-    let named = |file: &str| {
-        let query = viewer.map(|id| format!("?{VIEWER}={id}"));
-        Uri::new(format!("{file}{}", query.unwrap_or_default())).map_err(internal)
-    };
-    let quoted = |text: String| QuotedString::new(text).map_err(internal);
-    // Sound beside pictures is a rendition of its own; alone it is all there is.
-    let beside = video.is_some() && audio.is_some();
-    let all = [&video, &audio].into_iter().flatten();
-    let all: Vec<&str> = all.map(String::as_str).collect();
-    let variant = Variant {
-        uri: named(if video.is_some() {
-            "video.m3u8"
-        } else {
-            "audio.m3u8"
-        })?,
-        bandwidth: BANDWIDTH_GUESS,
-        average_bandwidth: None,
-        codecs: quoted(all.join(","))?,
-        resolution,
-        frame_rate: None,
-        audio_group: beside.then(|| quoted(AUDIO_GROUP.to_owned())).transpose()?,
-    };
-    let rendition = || {
-        Ok::<_, ApiError>(Rendition {
-            group_id: quoted(AUDIO_GROUP.to_owned())?,
-            name: quoted("Sound".to_owned())?,
-            language: None,
-            default: true,
-            autoselect: true,
-            channels,
-            uri: named("audio.m3u8")?,
-        })
-    };
-    let playlist = MultivariantPlaylist {
-        independent_segments: false,
-        start: None,
-        audio: beside.then(rendition).transpose()?.into_iter().collect(),
-        variants: vec![variant],
-    };
-    Ok(playlist.to_text())
-}
 
 /// `GET /live/{name}/{epoch}/{track}.{number}.mp4`
 pub(super) async fn init(
@@ -216,11 +146,13 @@ fn report(stream: &LiveStream) -> Value {
         })
     };
     let connections = stream.connections().all().into_iter().map(connection);
-    let track = |(kind, track, current): &(LiveTrack, Track, u64)| {
+    let track = |(offer, current): &(Offer, u64)| {
         json!({
-            "track": kind.name(),
-            "codec": codec_string(track).ok(),
+            "track": offer.kind.name(),
+            "codec": codec_string(&offer.track).ok(),
             "current_segment": current,
+            "bandwidth": offer.rates.map(|rates| rates.peak),
+            "average_bandwidth": offer.rates.map(|rates| rates.average),
         })
     };
     json!({
@@ -234,12 +166,35 @@ fn report(stream: &LiveStream) -> Value {
         "bits_per_second": told.rates.bits_per_second,
         "pictures_per_second": told.rates.pictures_per_kilosecond as f64 / 1000.0,
         "key_interval_ms": told.rates.key_interval_ms,
+        "other_sound": told.other_sound.map(|other| json!({
+            "codec": other.codec.as_str(),
+            "turned": other.turned,
+            "lost": other.lost,
+        })),
+        "ladder": ladder(&told.ladder),
         "tracks": told.tracks.iter().map(track).collect::<Vec<_>>(),
         "joins": joins(&stream.joins().report()),
         "connections": connections.collect::<Vec<_>>(),
         "gop_bytes": stream.feed().bytes(),
         "audience": audience(&stream.audience().report()),
         "urls": sources::urls(stream.name()),
+    })
+}
+
+/// Of the smaller sizes.
+fn ladder(told: &LadderReport) -> Value {
+    let rung = |(size, missing): &(RungSize, u64)| {
+        json!({
+            "track": size.track.name(),
+            "width": size.width,
+            "height": size.height,
+            "kilobits": size.kilobits,
+            "missing_segments": missing,
+        })
+    };
+    json!({
+        "decoders": told.decoders,
+        "rungs": told.rungs.iter().map(rung).collect::<Vec<_>>(),
     })
 }
 
@@ -288,9 +243,7 @@ fn find_epoch(state: &OnAir, name: &str, epoch: &str) -> Result<Arc<LiveStream>,
 }
 
 pub(super) fn track_named(name: &str) -> Option<LiveTrack> {
-    LiveTrack::ALL
-        .into_iter()
-        .find(|track| track.name() == name)
+    LiveTrack::named(name)
 }
 
 /// `{number}.m4s` or `{number}.{part}.m4s`

@@ -18,6 +18,7 @@ mod reload;
 mod repr_digest;
 mod serve;
 mod sources;
+mod variants;
 
 // What renders, and what is told of it.
 #[cfg(feature = "media")]

@@ -128,6 +128,21 @@ impl TrackCutter {
         Ok((parts, std::mem::take(&mut self.closed_ticks), end))
     }
 
+    /// No frame comes after the last, which lasts until `end`. Gives what is left.
+    pub fn end_at(&mut self, end: i64) -> Result<Vec<Part>, CmafError> {
+        let mut parts = Vec::new();
+        if let Some(last) = self.last.take() {
+            let duration = u32::try_from(end - last.decode_time).unwrap_or(1).max(1);
+            if self.open_ticks + duration > self.part_ticks {
+                parts.extend(self.take_part()?);
+            }
+            self.samples.push(sample(last, duration));
+            self.open_ticks += duration;
+        }
+        parts.extend(self.take_part()?);
+        Ok(parts)
+    }
+
     /// The frame, at least a tick after the last: a clock that trembles gives two
     /// the same time, or the later the earlier one. Shown it is when it would be.
     fn in_order(&self, mut frame: LiveFrame) -> LiveFrame {

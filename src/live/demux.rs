@@ -11,7 +11,8 @@ use crate::live::describe::DescribeError;
 use crate::live::flv::{
     AudioCodec, AudioTag, FlvError, TagKind, VideoCodec, VideoTag, audio_tag, video_tag,
 };
-use crate::live::stretch::{CLOCK, JUMP, Picture, Stretches};
+use crate::live::other_sound::{OtherFamily, OtherSounds};
+use crate::live::stretch::{CLOCK, JUMP, Picture, Stretches, ticks};
 use crate::live::{av1, opus};
 use crate::profile::AAC_FRAME_SAMPLES;
 
@@ -53,6 +54,13 @@ impl Default for Demuxer {
 }
 
 impl Demuxer {
+    /// The same, of which other sound becomes this.
+    #[must_use]
+    pub fn with_others(mut self, others: OtherSounds) -> Self {
+        self.stretches.set_others(others);
+        self
+    }
+
     /// The next tag. Script tags say nothing that is needed.
     pub fn push(
         &mut self,
@@ -131,7 +139,28 @@ impl Demuxer {
                     self.stretches.sound(now, samples, data, out);
                 }
             }
+            AudioTag::Other { family, data } => self.others(now, family, data, out)?,
             AudioTag::Config { .. } | AudioTag::End | AudioTag::Channels { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Frames of other sound that follow one another. What is none of them cannot be heard.
+    fn others(
+        &mut self,
+        now: i64,
+        family: OtherFamily,
+        mut data: Bytes,
+        out: &mut Vec<Demuxed>,
+    ) -> Result<(), DescribeError> {
+        let mut samples = 0;
+        while let Some(head) = family.head(&data)
+            && head.bytes <= data.len()
+        {
+            let time = now.saturating_add(ticks(samples, head.rate));
+            let frame = data.split_to(head.bytes);
+            self.stretches.other(time, head, frame, out)?;
+            samples += u64::from(head.samples);
         }
         Ok(())
     }
@@ -206,7 +235,7 @@ mod tests {
                 Demuxed::Begin(tracks) => {
                     Some(tracks.iter().map(|(kind, _)| kind.name()).collect())
                 }
-                Demuxed::Frame(_) => None,
+                _ => None,
             };
             self.1.iter().filter_map(begin).collect()
         }

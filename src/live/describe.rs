@@ -153,6 +153,19 @@ pub(super) fn sound(config: &AudioConfig) -> Result<Track, DescribeError> {
     Ok(track)
 }
 
+/// The AudioSpecificConfig of AAC-LC in stereo (ISO/IEC 14496-3, 1.6.2.1).
+pub(super) fn aac_record(rate: u32) -> Result<Bytes, DescribeError> {
+    let index = AAC_RATES.iter().position(|known| *known == rate);
+    let index = index.and_then(|index| u16::try_from(index).ok());
+    let index = index.ok_or_else(|| DescribeError::Config {
+        track: "audio",
+        reason: format!("{rate} samples a second are none that AAC has"),
+    })?;
+    // Object type 2, the rate, two channels.
+    let bits = 2 << 11 | index << 7 | 2 << 3;
+    Ok(Bytes::copy_from_slice(&u16::to_be_bytes(bits)))
+}
+
 /// Rate and channels of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
 fn aac(asc: &Bytes) -> Result<(u32, u8), &'static str> {
     let [first, second, ..] = asc[..] else {

@@ -12,16 +12,20 @@
 //! - [`flv`]: the bodies of tags, read; tags and the head of a file, written.
 //! - [`demux`]: tags to tracks and frames; where a stretch of them begins.
 //! - [`ts`]: MPEG transport streams to the same.
+//! - [`other_sound`]: sound that is turned into AAC before it is published.
 //! - [`Segmenter`]: frames to parts and segments; [`PartTarget`]: how long parts are.
+//! - [`ladder`]: the smaller sizes in which a stream is offered; [`rung`]: their pictures
+//!   to parts and segments.
 //! - [`gop`]: the newest packets, for those who are pushed a stream; [`packet`]: what
 //!   they look like on the wire.
 //! - [`dictionary`]: what those say who give a stream, take one, or work on it.
-//! - [`rates`]: how a stream comes.
+//! - [`rates`]: how a stream comes; [`bandwidth`]: what its tracks take of a line.
 //! - [`source`]: where a stream is pulled from.
 //! - [`window`]: the newest segments of a track, and their playlists.
 //! - [`join`]: which request for a playlist waits, and for what; [`viewers`]: who asks.
 
 mod av1;
+pub mod bandwidth;
 mod clock;
 mod cutter;
 pub mod demux;
@@ -32,11 +36,14 @@ mod frame;
 pub mod gop;
 mod hevc;
 pub mod join;
+pub mod ladder;
 mod opus;
+pub mod other_sound;
 pub mod packet;
 mod part_target;
 pub mod rates;
 pub mod rtmp;
+pub mod rung;
 mod segmenter;
 pub mod source;
 pub mod srt;

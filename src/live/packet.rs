@@ -155,6 +155,7 @@ impl Packet {
         match frame.track {
             LiveTrack::Video => frame.sync,
             LiveTrack::Audio => self.0.setup.track(LiveTrack::Video).is_none(),
+            _ => false,
         }
     }
 

@@ -14,7 +14,7 @@ fn setup(tracks: &[LiveTrack]) -> Arc<Setup> {
                 )),
                 colours: Colours::BT709,
             }),
-            LiveTrack::Audio => Track::Audio(AudioTrack {
+            _ => Track::Audio(AudioTrack {
                 timescale: 48_000,
                 channels: 2,
                 config: AudioConfig::Aac(Bytes::from_static(&[0x11, 0x90])),

@@ -8,6 +8,21 @@ use crate::live::frame::LiveTrack;
 /// Seconds that are looked at.
 const SECONDS: usize = 10;
 
+/// How long pictures are counted for their rate, in milliseconds.
+const COUNTED_MS: i64 = 2_000;
+
+/// Rates that are in use, in pictures a thousand seconds.
+const USUAL: [u64; 11] = [
+    15_000, 20_000, 23_976, 24_000, 25_000, 29_970, 30_000, 48_000, 50_000, 59_940, 60_000,
+];
+
+/// The rate in use that is within half a percent of this one, or whole pictures a second.
+fn usual(rate: u64) -> u64 {
+    let nearest = USUAL.iter().min_by_key(|usual| usual.abs_diff(rate));
+    let nearest = nearest.filter(|usual| usual.abs_diff(rate) * 200 <= rate);
+    nearest.map_or((rate + 500) / 1000 * 1000, |usual| *usual)
+}
+
 /// One second of a stream.
 #[derive(Clone, Copy, Debug)]
 struct Second {
@@ -22,6 +37,9 @@ pub struct Rates {
     seconds: VecDeque<Second>,
     last_key_ms: Option<i64>,
     key_interval_ms: Option<i64>,
+    /// When the pictures that are counted began, and how many there were since.
+    counted: Option<(i64, u64)>,
+    steady: Option<u64>,
 }
 
 /// What is told.
@@ -65,10 +83,34 @@ impl Rates {
             second.bytes += bytes as u64;
             second.pictures += u32::from(track == LiveTrack::Video);
         }
+        if track == LiveTrack::Video {
+            self.count(ms);
+        }
         if track == LiveTrack::Video && sync {
             let last = self.last_key_ms.replace(ms);
             self.key_interval_ms = last.map(|last| ms - last);
         }
+    }
+
+    /// Pictures are counted for a while, from one to another.
+    fn count(&mut self, ms: i64) {
+        let Some((begun, pictures)) = &mut self.counted else {
+            self.counted = Some((ms, 0));
+            return;
+        };
+        *pictures += 1;
+        let lasted = ms.saturating_sub(*begun);
+        if lasted >= COUNTED_MS || lasted < 0 {
+            let lasted = u64::try_from(lasted).ok().filter(|lasted| *lasted > 0);
+            self.steady = lasted.map(|lasted| usual(*pictures * 1_000_000 / lasted));
+            self.counted = Some((ms, 0));
+        }
+    }
+
+    /// Pictures in a thousand seconds, as they were meant: the rate that is in use and
+    /// nearest to what was counted over two seconds. `None` before that.
+    pub const fn steady(&self) -> Option<u64> {
+        self.steady
     }
 
     /// How it is, over the whole seconds that are known.
@@ -131,6 +173,27 @@ mod tests {
         }
         // Of seconds 1 to 3, two have a frame.
         assert_eq!(rates.report().bits_per_second, 2 * 8000 / 3);
+    }
+
+    #[test]
+    fn the_rate_of_pictures_is_the_one_that_was_meant() {
+        for (numerator, denominator, expected) in [
+            (25, 1, 25_000),
+            (30, 1, 30_000),
+            (30_000, 1001, 29_970),
+            (24_000, 1001, 23_976),
+            (60_000, 1001, 59_940),
+            (10, 1, 10_000),
+        ] {
+            let mut rates = Rates::default();
+            assert_eq!(rates.steady(), None);
+            for index in 0..200 {
+                // As RTMP rounds it.
+                let ms = (index * 1000 * denominator + numerator / 2) / numerator;
+                rates.push(LiveTrack::Video, ms, false, 10);
+            }
+            assert_eq!(rates.steady(), Some(expected));
+        }
     }
 
     #[test]

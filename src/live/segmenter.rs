@@ -148,6 +148,8 @@ impl Segmenter {
                 self.held.push_back(frame);
                 self.release(false, &mut cuts)?;
             }
+            // They are cut where the pictures are.
+            _ => {}
         }
         Ok(cuts)
     }
@@ -201,7 +203,8 @@ impl Segmenter {
     fn is_due(&mut self, track: LiveTrack, time: i64, sync: bool, timescale: u32) -> bool {
         let cutting = self.cutting;
         // A frame that comes a little early is near enough to the interval.
-        let interval_ms = cutting.segment_ms - (cutting.part.milliseconds() / 8).min(cutting.segment_ms);
+        let interval_ms =
+            cutting.segment_ms - (cutting.part.milliseconds() / 8).min(cutting.segment_ms);
         let over = sync && self.has_lasted(track, time, interval_ms, timescale);
         over || self.has_lasted(track, time, cutting.longest_ms, timescale)
     }
@@ -295,6 +298,7 @@ impl Segmenter {
         match track {
             LiveTrack::Video => self.video.as_mut(),
             LiveTrack::Audio => self.audio.as_mut(),
+            _ => None,
         }
     }
 }

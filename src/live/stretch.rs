@@ -13,8 +13,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::cmaf::{AudioConfig, Track, VideoConfig};
-use crate::live::describe::{DescribeError, pictures, sound};
+use crate::live::describe::{DescribeError, aac_record, pictures, sound};
 use crate::live::frame::{LiveFrame, LiveTrack};
+use crate::live::other_sound::{OtherCodec, OtherFrame, OtherHead, OtherSounds};
 
 /// Ticks a second of pictures, and of the times that are given here.
 pub(super) const CLOCK: u32 = 90_000;
@@ -42,6 +43,19 @@ pub enum Demuxed {
     Begin(Vec<(LiveTrack, Track)>),
     /// The next frame of one of them, its time as the source counts.
     Frame(LiveFrame),
+    /// The next frame of the sound, which is to be turned into AAC.
+    Other(OtherFrame),
+    /// Sound in this codec begins, and is left out.
+    LeftOut(OtherCodec),
+}
+
+/// Sound, as it comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Heard {
+    /// Published as it is.
+    AsItIs(AudioConfig),
+    /// Turned into AAC of this rate.
+    Turned(OtherCodec, u32),
 }
 
 /// A coded picture as it comes.
@@ -60,9 +74,11 @@ pub(super) struct Picture {
 #[derive(Default)]
 pub(super) struct Stretches {
     video: Option<(VideoConfig, Track)>,
-    audio: Option<(AudioConfig, Track)>,
+    audio: Option<(Heard, Track)>,
+    others: OtherSounds,
+    left_out: Option<OtherCodec>,
     begun: bool,
-    held: VecDeque<LiveFrame>,
+    held: VecDeque<Demuxed>,
     held_bytes: usize,
     /// The time of the first frame since nothing was known, and of the last.
     since: Option<i64>,
@@ -72,6 +88,11 @@ pub(super) struct Stretches {
 }
 
 impl Stretches {
+    /// Other sound becomes this from here on.
+    pub const fn set_others(&mut self, others: OtherSounds) {
+        self.others = others;
+    }
+
     /// The source's clock shows `now` and went there by `step`.
     pub fn at(&mut self, now: i64, step: i64) {
         if step.saturating_abs() > JUMP && self.since.is_some() {
@@ -103,17 +124,46 @@ impl Stretches {
 
     /// How sound is coded from here on.
     pub fn describe_audio(&mut self, config: AudioConfig) -> Result<(), DescribeError> {
+        self.hear(Heard::AsItIs(config))
+    }
+
+    fn hear(&mut self, heard: Heard) -> Result<(), DescribeError> {
         if self
             .audio
             .as_ref()
-            .is_some_and(|(known, _)| *known == config)
+            .is_some_and(|(known, _)| *known == heard)
         {
             return Ok(());
         }
-        let track = sound(&config)?;
-        let changed = self.audio.replace((config, track)).is_some();
+        let track = match &heard {
+            Heard::AsItIs(config) => sound(config)?,
+            Heard::Turned(_, rate) => sound(&AudioConfig::Aac(aac_record(*rate)?))?,
+        };
+        let changed = self.audio.replace((heard, track)).is_some();
         self.due = None;
         self.reconfigured(changed);
+        Ok(())
+    }
+
+    /// The next frame of other sound, whose head says how long it is.
+    pub fn other(
+        &mut self,
+        time: i64,
+        head: OtherHead,
+        data: Bytes,
+        out: &mut Vec<Demuxed>,
+    ) -> Result<(), DescribeError> {
+        if self.others == OtherSounds::LeftOut {
+            if self.left_out.replace(head.codec) != Some(head.codec) {
+                out.push(Demuxed::LeftOut(head.codec));
+            }
+            return Ok(());
+        }
+        // Channels that are beside those of another frame are not heard.
+        if head.samples > 0 {
+            self.hear(Heard::Turned(head.codec, head.rate))?;
+            self.sound(time, head.samples, data, out);
+        }
         Ok(())
     }
 
@@ -144,13 +194,18 @@ impl Stretches {
             sync: picture.sync,
             data: picture.data,
         };
-        self.frame(frame, out);
+        let bytes = frame.data.len();
+        self.frame(Demuxed::Frame(frame), bytes, out);
     }
 
     /// The next frame of sound, of so many samples; left out as pictures are.
     pub fn sound(&mut self, time: i64, samples: u32, data: Bytes, out: &mut Vec<Demuxed>) {
-        let Some((_, track)) = self.audio.as_ref().filter(|_| !data.is_empty()) else {
+        let Some((heard, track)) = self.audio.as_ref().filter(|_| !data.is_empty()) else {
             return;
+        };
+        let turned = match heard {
+            Heard::AsItIs(_) => None,
+            Heard::Turned(codec, rate) => Some((*codec, *rate)),
         };
         let rate = i64::from(track.timescale());
         let said = in_samples(time, rate);
@@ -158,21 +213,30 @@ impl Stretches {
         let strayed = counted.abs_diff(said) * 1000 > (STRAY_MS * rate).unsigned_abs();
         let decode_time = if strayed { said } else { counted };
         self.due = Some(decode_time.saturating_add(samples.into()));
-        let frame = LiveFrame {
-            track: LiveTrack::Audio,
-            decode_time,
-            composition_offset: 0,
-            sync: true,
-            data,
+        let bytes = data.len();
+        let frame = match turned {
+            Some((codec, rate)) => Demuxed::Other(OtherFrame {
+                codec,
+                rate,
+                decode_time,
+                data,
+            }),
+            None => Demuxed::Frame(LiveFrame {
+                track: LiveTrack::Audio,
+                decode_time,
+                composition_offset: 0,
+                sync: true,
+                data,
+            }),
         };
-        self.frame(frame, out);
+        self.frame(frame, bytes, out);
     }
 
-    fn frame(&mut self, frame: LiveFrame, out: &mut Vec<Demuxed>) {
+    fn frame(&mut self, frame: Demuxed, bytes: usize, out: &mut Vec<Demuxed>) {
         if self.begun {
-            out.push(Demuxed::Frame(frame));
+            out.push(frame);
         } else {
-            self.held_bytes += frame.data.len();
+            self.held_bytes += bytes;
             self.held.push_back(frame);
         }
     }
@@ -198,9 +262,15 @@ impl Stretches {
         let tracks = tracks.into_iter().flatten();
         let tracks = tracks.map(|(kind, track)| (kind, track.clone())).collect();
         out.push(Demuxed::Begin(tracks));
-        out.extend(self.held.drain(..).map(Demuxed::Frame));
+        out.extend(self.held.drain(..));
         self.held_bytes = 0;
     }
+}
+
+/// Ticks that so many samples last.
+pub(super) fn ticks(samples: u64, rate: u32) -> i64 {
+    let ticks = u128::from(samples) * u128::from(CLOCK) / u128::from(rate.max(1));
+    i64::try_from(ticks).unwrap_or(i64::MAX)
 }
 
 /// A time in samples of `rate` a second.

@@ -1,5 +1,6 @@
 //! Frames to H.264 for a live stream: each comes out before the next goes in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,8 +24,10 @@ const QUANTIZER: u32 = 20;
 /// How a stream is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveFormat {
-    /// Width and height in pixels; even.
+    /// Width and height in pixels of what goes in; even.
     pub size: (u32, u32),
+    /// The same of what comes out, if it is another.
+    pub scaled: Option<(u32, u32)>,
     /// Pictures in so many seconds, as far as it is known. Times are those of the
     /// pictures; a bit rate is reckoned by this.
     pub rate: Option<(i32, i32)>,
@@ -63,10 +66,16 @@ impl LiveEncoder {
             Some(kilobits) => format!("pass=cbr bitrate={kilobits} vbv-buf-capacity=1000"),
             None => format!("pass=qual quantizer={QUANTIZER} vbv-buf-capacity=0"),
         };
+        let scale = format.scaled.map_or(String::new(), |(width, height)| {
+            format!(
+                "videoscale add-borders=false ! video/x-raw,width={width},height={height},\
+                 pixel-aspect-ratio=1/1 ! "
+            )
+        });
         let description = format!(
             "appsrc name=in format=time block=true max-buffers=1 \
              caps=video/x-raw,format=I420,width={width},height={height},\
-             framerate={pictures}/{seconds},pixel-aspect-ratio=1/1,interlace-mode=progressive,colorimetry={colours} ! \
+             framerate={pictures}/{seconds},pixel-aspect-ratio=1/1,interlace-mode=progressive,colorimetry={colours} ! {scale}\
              x264enc name=encoder speed-preset=veryfast tune=zerolatency {control} \
              key-int-max={NO_KEY_FRAMES_BY_COUNT} option-string=scenecut=0 ! \
              video/x-h264,profile=high,stream-format=avc,alignment=au ! \
@@ -89,7 +98,7 @@ impl LiveEncoder {
     /// key frame if it is to be one.
     pub fn encode(
         &mut self,
-        frame: Frame,
+        frame: impl Into<Arc<Frame>>,
         time_ms: i64,
         key: bool,
     ) -> Result<LivePicture, MediaError> {
@@ -105,7 +114,7 @@ impl LiveEncoder {
                 pad.send_event(event);
             }
         }
-        let mut buffer = gst::Buffer::from_mut_slice(frame.data);
+        let mut buffer = gst::Buffer::from_slice(Shared(frame.into()));
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(at);
         }
@@ -148,6 +157,15 @@ impl LiveEncoder {
     }
 }
 
+/// A frame that more than one encoder reads.
+struct Shared(Arc<Frame>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.data
+    }
+}
+
 /// In GStreamer's words.
 fn colorimetry(colours: Colours) -> String {
     let range = match colours.full_range {
@@ -171,6 +189,7 @@ mod tests {
     fn each_picture_comes_out_before_the_next_goes_in_and_keys_are_where_they_are_wanted() {
         let format = LiveFormat {
             size: (320, 180),
+            scaled: None,
             rate: None,
             colours: Colours::BT709,
             kilobits: None,

@@ -11,11 +11,12 @@ use crate::media::MediaError;
 const PULL_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The elements that rendering needs, and the Debian package of each.
-const ELEMENTS: [(&str, &str); 18] = [
+const ELEMENTS: [(&str, &str); 19] = [
     ("appsrc", "gstreamer1.0-plugins-base"),
     ("appsink", "gstreamer1.0-plugins-base"),
     ("decodebin", "gstreamer1.0-plugins-base"),
     ("videoconvert", "gstreamer1.0-plugins-base"),
+    ("videoscale", "gstreamer1.0-plugins-base"),
     ("videoscale", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
     ("audioresample", "gstreamer1.0-plugins-base"),

@@ -217,7 +217,7 @@ impl Track<'_> {
 }
 
 /// The samples of a frame, interleaved, in stereo; `None` for a format not known.
-fn stereo(frame: &ffmpeg::frame::Audio) -> Option<Vec<f32>> {
+pub(super) fn stereo(frame: &ffmpeg::frame::Audio) -> Option<Vec<f32>> {
     let channels = usize::from(frame.channels());
     let layout = match frame.channel_layout() {
         layout if usize::try_from(layout.channels()).ok()? == channels => layout,

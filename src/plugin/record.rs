@@ -111,6 +111,8 @@ fn write(
     while let Some(piece) = taken.blocking_recv() {
         match piece {
             Piece::Media(Demuxed::Begin(tracks)) => recording.begin(tracks)?,
+            // What is not passed on as it is does not come.
+            Piece::Media(Demuxed::Other(_) | Demuxed::LeftOut(_)) => {}
             Piece::Media(Demuxed::Frame(frame)) => {
                 if recording.push(frame)? {
                     let recorded = recording.recorded();

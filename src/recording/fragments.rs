@@ -59,7 +59,7 @@ impl Fragments {
         let lane = |(kind, track): (LiveTrack, Track)| {
             let step = match kind {
                 LiveTrack::Video => track.timescale() / LAST_PICTURE_DIVISOR,
-                LiveTrack::Audio => crate::profile::AAC_FRAME_SAMPLES,
+                _ => crate::profile::AAC_FRAME_SAMPLES,
             };
             Lane {
                 kind,
@@ -109,7 +109,7 @@ impl Fragments {
     pub fn begins_with(&self, frame: &LiveFrame) -> bool {
         match self.lanes.first().map(|lane| lane.kind) {
             Some(LiveTrack::Video) => frame.track == LiveTrack::Video && frame.sync,
-            Some(LiveTrack::Audio) => frame.track == LiveTrack::Audio,
+            Some(kind) => frame.track == kind,
             None => false,
         }
     }

@@ -186,7 +186,7 @@ fn comes_out_as_it_went_in(encoder: &[&str], codec: VideoCodec, named: &str) {
         "0:a",
         &["-c", "copy"],
     );
-    let came_out = frames(&index, "0:a", &["-c", "copy"]);
+    let came_out = frames(&index, "0:a:0", &["-c", "copy"]);
     assert!(went_in.ends_with(&came_out) && came_out.len() + 3 > went_in.len());
 }
 

@@ -135,7 +135,7 @@ fn what_an_encoder_publishes_comes_out_frame_by_frame_as_it_went_in() {
     assert_eq!(went_in.len(), 9 * FPS);
     assert_eq!(frames(&index, "0:v", &pictures), went_in);
     let went_in = frames(source, "0:a", &["-c", "copy"]);
-    let came_out = frames(&index, "0:a", &["-c", "copy"]);
+    let came_out = frames(&index, "0:a:0", &["-c", "copy"]);
     // Sound that an encoder sends before its first picture is not heard.
     let skipped = went_in.len() - came_out.len();
     assert!(skipped <= 3, "{} of {}", came_out.len(), went_in.len());

@@ -188,7 +188,7 @@ fn a_mark_is_drawn_on_each_picture_and_nothing_else_changes() {
     let steps =
         |times: &[i64]| -> Vec<i64> { times.windows(2).map(|two| two[1] - two[0]).collect() };
     assert_eq!(steps(&after), steps(&before[missed..]));
-    let (sound, heard) = (packets(text(&source), "0:a"), packets(&index, "0:a"));
+    let (sound, heard) = (packets(text(&source), "0:a"), packets(&index, "0:a:0"));
     assert!(heard.len() > came_out.len(), "{}", heard.len());
     assert!(
         sound.ends_with(&heard),

@@ -119,7 +119,7 @@ fn as_it_is_wanted(text: &str) -> String {
 }
 
 /// hls-parser, which says what it does not like.
-fn another_parser_takes_them_all(seen: &std::collections::BTreeMap<String, String>) {
+pub fn another_parser_takes_them_all(seen: &std::collections::BTreeMap<String, String>) {
     let Some(folder) = node() else { return };
     let lines = seen
         .iter()

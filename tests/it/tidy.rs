@@ -44,7 +44,7 @@ const LAYERS: [(&str, u8); 33] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 17] = [
+const BESIDE: [(&str, &[&str]); 18] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
@@ -52,6 +52,18 @@ const BESIDE: [(&str, &[&str]); 17] = [
     ("interchange", &["template", "timeline"]),
     // What would be kept is simulated by what keeps it.
     ("offload", &["policy"]),
+    (
+        "channel",
+        &[
+            "template",
+            "timeline",
+            "partition",
+            "chunk",
+            "cmaf",
+            "profile",
+            "playlist",
+        ],
+    ),
     ("cache", &["store"]),
     ("recording", &["live"]),
     ("render", &["raster", "media"]),

@@ -1,9 +1,10 @@
-//! The body of an audio tag, in the old way (a number for the codec: AAC) and
-//! in the enhanced one (four letters: Opus and again AAC).
+//! The body of an audio tag, in the old way (a number for the codec: AAC, MP3) and
+//! in the enhanced one (four letters: Opus, AC-3, E-AC-3, and again AAC and MP3).
 
 use bytes::Bytes;
 
 use super::{FlvError, Reader, letters};
+use crate::live::other_sound::OtherFamily;
 
 /// How sound is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,13 @@ pub enum AudioTag {
         /// The raw frame. May be empty.
         data: Bytes,
     },
+    /// Coded frames in another codec, each of which says how it is coded.
+    Other {
+        /// How they are told apart.
+        family: OtherFamily,
+        /// One or more of them, whole.
+        data: Bytes,
+    },
     /// No more sound of this configuration.
     End,
     /// Of the sound, but none: which channel is meant for which loudspeaker.
@@ -45,6 +53,8 @@ pub enum AudioTag {
 /// Reads the body of an audio tag.
 pub fn audio_tag(body: &Bytes) -> Result<AudioTag, FlvError> {
     const AAC: u8 = 10;
+    const MP3: u8 = 2;
+    const MP3_8_KHZ: u8 = 14;
     const ENHANCED: u8 = 9;
 
     let mut reader = Reader::new(body);
@@ -52,12 +62,15 @@ pub fn audio_tag(body: &Bytes) -> Result<AudioTag, FlvError> {
     // The other bits of AAC are always the same, whatever its rate and channels.
     match first >> 4 {
         AAC => legacy_aac(reader),
+        MP3 | MP3_8_KHZ => Ok(AudioTag::Other {
+            family: OtherFamily::Mpeg,
+            data: reader.rest,
+        }),
         ENHANCED => enhanced(first & 0xf, reader),
         other => {
             let name = match other {
                 0 | 3 => "PCM",
                 1 => "ADPCM",
-                2 | 14 => "MP3",
                 4..=6 => "Nellymoser",
                 7 | 8 => "G.711",
                 11 => "Speex",
@@ -66,7 +79,7 @@ pub fn audio_tag(body: &Bytes) -> Result<AudioTag, FlvError> {
             Err(FlvError::Unsupported {
                 field: "the audio codec",
                 value: format!("{other} ({name})"),
-                expected: "10 (AAC) or the enhanced header",
+                expected: "10 (AAC), 2 (MP3) or the enhanced header",
             })
         }
     }
@@ -110,6 +123,21 @@ fn enhanced(packet: u8, mut reader: Reader) -> Result<AudioTag, FlvError> {
         });
     }
     let fourcc = reader.take::<4>("the four-cc of the audio")?;
+    let family = match &fourcc {
+        b".mp3" => Some(OtherFamily::Mpeg),
+        b"ac-3" | b"ec-3" => Some(OtherFamily::Dolby),
+        _ => None,
+    };
+    if let Some(family) = family {
+        // What its frames do not say themselves is not needed.
+        return Ok(match packet {
+            FRAMES => AudioTag::Other {
+                family,
+                data: reader.rest,
+            },
+            _ => AudioTag::End,
+        });
+    }
     let codec = match &fourcc {
         b"mp4a" => AudioCodec::Aac,
         b"Opus" => AudioCodec::Opus,
@@ -117,7 +145,7 @@ fn enhanced(packet: u8, mut reader: Reader) -> Result<AudioTag, FlvError> {
             return Err(FlvError::Unsupported {
                 field: "the audio codec",
                 value: letters(fourcc),
-                expected: "`mp4a` or `Opus`",
+                expected: "`mp4a`, `Opus`, `.mp3`, `ac-3` or `ec-3`",
             });
         }
     };
@@ -154,7 +182,11 @@ mod tests {
             codec,
             data: Bytes::from_static(data),
         };
-        let table: [(&[u8], AudioTag); 9] = [
+        let other = |family, data: &'static [u8]| AudioTag::Other {
+            family,
+            data: Bytes::from_static(data),
+        };
+        let table: [(&[u8], AudioTag); 14] = [
             (b"\xaf\0\x11\x90", config(Aac, b"\x11\x90")),
             (b"\xaf\x01raw", frame(Aac, b"raw")),
             // 5.5 kHz, 8 bits, mono, say the bits that mean nothing.
@@ -164,6 +196,11 @@ mod tests {
             (b"\x91Opusraw", frame(Opus, b"raw")),
             (b"\x91mp4araw", frame(Aac, b"raw")),
             (b"\x92Opus", AudioTag::End),
+            (b"\x2fmp3", other(OtherFamily::Mpeg, b"mp3")),
+            (b"\xe2mp3", other(OtherFamily::Mpeg, b"mp3")),
+            (b"\x91.mp3raw", other(OtherFamily::Mpeg, b"raw")),
+            (b"\x91ac-3raw", other(OtherFamily::Dolby, b"raw")),
+            (b"\x90ec-3", AudioTag::End),
             (
                 b"\x94Opus\x01\x06",
                 AudioTag::Channels {
@@ -179,13 +216,11 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_is_named() {
-        let table: [(&[u8], &str); 8] = [
-            (b"\x2fmp3", "2 (MP3)"),
+        let table: [(&[u8], &str); 6] = [
             (b"\xb6", "11 (Speex)"),
             (b"\xff", "15 (no codec)"),
             (b"\xaf\x02", "the type of audio packet is 2"),
             (b"\x91fLaC", "`fLaC`"),
-            (b"\x91ac-3", "`ac-3`"),
             (b"\x95\0Opus", "5 (multitrack)"),
             (b"\x93Opus", "3 (unknown)"),
         ];

@@ -3,7 +3,8 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::live::describe::AAC_RATES;
-use crate::live::ts::{TsError, ticks};
+use crate::live::stretch::ticks;
+use crate::live::ts::TsError;
 use crate::profile::AAC_FRAME_SAMPLES;
 
 /// Bytes of a head; a check sum makes it longer.

@@ -4,7 +4,7 @@
 //! ```text
 //! bytes ──► Packets ──► tables (which PID is what)
 //!                  └──► Pes ──► pictures: Annex B to samples and records
-//!                          └──► sound: ADTS to frames
+//!                          └──► sound: ADTS to frames; others to frames of theirs
 //! ```
 //!
 //! The first programme counts, and of it the first pictures and the first sound that
@@ -16,6 +16,7 @@
 
 mod adts;
 mod annexb;
+mod others;
 mod packets;
 mod parameters;
 mod pes;
@@ -30,9 +31,11 @@ use crate::cmaf::AudioConfig;
 use crate::live::clock::RollingClock;
 use crate::live::demux::Demuxed;
 use crate::live::describe::DescribeError;
+use crate::live::other_sound::OtherSounds;
 use crate::live::stretch::{CLOCK, JUMP, Picture, Stretches};
 use crate::live::ts::adts::{Adts, Sound};
 use crate::live::ts::annexb::{AccessUnit, Coding, access_unit};
+use crate::live::ts::others::{Other, Others};
 use crate::live::ts::packets::{PACKET_BYTES, Packets};
 use crate::live::ts::parameters::{Change, ParameterSets};
 use crate::live::ts::pes::{Pes, PesPacket, Taken};
@@ -95,7 +98,28 @@ struct Pictures {
 #[derive(Default)]
 struct Heard {
     pes: Pes,
-    adts: Adts,
+    frames: Frames,
+}
+
+/// Its frames.
+enum Frames {
+    Adts(Adts),
+    Other(Others),
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self::Adts(Adts::default())
+    }
+}
+
+impl Frames {
+    fn lost(&mut self) {
+        match self {
+            Self::Adts(adts) => *adts = Adts::default(),
+            Self::Other(others) => others.lost(),
+        }
+    }
 }
 
 /// From bytes, in the order in which they come, to tracks and frames. After an error
@@ -125,6 +149,13 @@ impl Default for TsDemuxer {
 }
 
 impl TsDemuxer {
+    /// The same, of which other sound becomes this.
+    #[must_use]
+    pub fn with_others(mut self, others: OtherSounds) -> Self {
+        self.stretches.set_others(others);
+        self
+    }
+
     /// The next bytes, however they were cut.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Demuxed>, TsError> {
         let mut out = Vec::new();
@@ -194,7 +225,7 @@ impl TsDemuxer {
                 self.sound(&whole, out)?;
             }
             if lost {
-                self.heard.adts.lost();
+                self.heard.frames.lost();
             }
             if let Some(whole) = behind {
                 self.sound(&whole, out)?;
@@ -215,10 +246,16 @@ impl TsDemuxer {
             return Err(TsError::Unsupported {
                 track: "sound",
                 found: "AAC in LATM".into(),
-                expected: "AAC in ADTS",
+                expected: "AAC in ADTS, MPEG audio or AC-3",
             });
         }
-        self.heard = Heard::default();
+        self.heard = Heard {
+            pes: Pes::default(),
+            frames: match programme.sound {
+                Some((_, SoundKind::Other(family))) => Frames::Other(Others::new(family)),
+                _ => Frames::default(),
+            },
+        };
         self.pictures = programme.pictures.map(|(_, coding)| Pictures {
             coding,
             pes: Pes::default(),
@@ -275,19 +312,22 @@ impl TsDemuxer {
         if let Some(step) = step {
             self.stretches.at(now, step);
         }
-        let frames = self.heard.adts.take(step.map(|_| now), &packet.payload)?;
-        for Sound { time, config, data } in frames {
-            self.stretches
-                .describe_audio(AudioConfig::Aac(config.record()))?;
-            self.stretches.sound(time, AAC_FRAME_SAMPLES, data, out);
+        let time = step.map(|_| now);
+        match &mut self.heard.frames {
+            Frames::Adts(adts) => {
+                for Sound { time, config, data } in adts.take(time, &packet.payload)? {
+                    self.stretches
+                        .describe_audio(AudioConfig::Aac(config.record()))?;
+                    self.stretches.sound(time, AAC_FRAME_SAMPLES, data, out);
+                }
+            }
+            Frames::Other(others) => {
+                for Other { time, head, data } in others.take(time, &packet.payload) {
+                    self.stretches.other(time, head, data, out)?;
+                }
+            }
         }
         self.stretches.settle(out);
         Ok(())
     }
-}
-
-/// Ticks that so many samples last.
-fn ticks(samples: u64, rate: u32) -> i64 {
-    let ticks = u128::from(samples) * u128::from(CLOCK) / u128::from(rate.max(1));
-    i64::try_from(ticks).unwrap_or(i64::MAX)
 }

@@ -12,6 +12,7 @@ use mpeg2ts_reader::psi::{
     WholeSectionSyntaxPayloadParser,
 };
 
+use crate::live::other_sound::OtherFamily;
 use crate::live::ts::TsError;
 use crate::live::ts::annexb::Coding;
 
@@ -21,6 +22,12 @@ const PAT_PID: u16 = 0;
 /// The identifiers of the tables (table 2-31).
 const PAT: u8 = 0;
 const PMT: u8 = 2;
+
+/// E-AC-3, as ATSC A/53 part 3 numbers it.
+const ATSC_EAC3: StreamType = StreamType(0x87);
+
+/// The tags of the descriptors of AC-3 and E-AC-3 (ETSI EN 300 468, annex D).
+const DVB_AC3: [u8; 2] = [0x6a, 0x7a];
 
 /// Bytes of a section around what it says: its two headers, and its check sum.
 const SECTION_HEAD: usize = SectionCommonHeader::SIZE + TableSyntaxHeader::SIZE;
@@ -44,6 +51,8 @@ pub(super) enum SoundKind {
     Adts,
     /// AAC in LATM, which is not taken.
     Latm,
+    /// What is turned into AAC.
+    Other(OtherFamily),
 }
 
 /// Pictures and sound that cannot be published, by their names.
@@ -65,7 +74,9 @@ impl Programme {
         match (self.pictures, self.foreign.pictures) {
             (None, Some(found)) => Err(refused("video", found, "H.264 or HEVC")),
             _ => match (self.sound, self.foreign.sound) {
-                (None, Some(found)) => Err(refused("sound", found, "AAC in ADTS")),
+                (None, Some(found)) => {
+                    Err(refused("sound", found, "AAC in ADTS, MPEG audio or AC-3"))
+                }
                 _ => Ok(()),
             },
         }
@@ -85,9 +96,11 @@ impl Programme {
             }
             StreamType::ISO_14496_2_VISUAL => self.foreign.pictures = Some("MPEG-4 part 2"),
             StreamType::ISO_11172_AUDIO | StreamType::ISO_138183_AUDIO => {
-                self.foreign.sound = Some("MPEG audio");
+                self.other(pid, OtherFamily::Mpeg);
             }
-            StreamType::ATSC_DOLBY_DIGITAL_AUDIO => self.foreign.sound = Some("AC-3"),
+            StreamType::ATSC_DOLBY_DIGITAL_AUDIO | ATSC_EAC3 => {
+                self.other(pid, OtherFamily::Dolby);
+            }
             StreamType::H222_0_PES_PRIVATE_DATA => self.private(stream),
             // Subtitles, cues, data.
             _ => {}
@@ -98,15 +111,28 @@ impl Programme {
         matches!(self.sound, Some((_, SoundKind::Adts)))
     }
 
+    /// The first of them counts, where there is no AAC that can be passed on.
+    fn other(&mut self, pid: u16, family: OtherFamily) {
+        if matches!(self.sound, None | Some((_, SoundKind::Latm))) {
+            self.sound = Some((pid, SoundKind::Other(family)));
+        }
+    }
+
     /// Private data is told apart by who registered it.
     fn private(&mut self, stream: &StreamInfo<'_>) {
+        let pid = u16::from(stream.elementary_pid());
         for descriptor in stream.descriptors::<CoreDescriptors<'_>>().flatten() {
-            let CoreDescriptors::Registration(registration) = descriptor else {
-                continue;
+            let registration = match descriptor {
+                CoreDescriptors::Registration(registration) => registration,
+                CoreDescriptors::UserPrivate(private) if DVB_AC3.contains(&private.tag) => {
+                    self.other(pid, OtherFamily::Dolby);
+                    continue;
+                }
+                _ => continue,
             };
             match &registration.format_identifier().0.0 {
                 b"Opus" => self.foreign.sound = Some("Opus"),
-                b"AC-3" => self.foreign.sound = Some("AC-3"),
+                b"AC-3" | b"EAC3" => self.other(pid, OtherFamily::Dolby),
                 b"AV01" => self.foreign.pictures = Some("AV1"),
                 _ => {}
             }

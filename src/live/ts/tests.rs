@@ -172,7 +172,7 @@ pub(crate) fn adts(data: &[u8]) -> Vec<u8> {
 fn tracks(demuxed: &[Demuxed]) -> Vec<Vec<&Track>> {
     let begins = demuxed.iter().filter_map(|demuxed| match demuxed {
         Demuxed::Begin(tracks) => Some(tracks.iter().map(|(_, track)| track).collect()),
-        Demuxed::Frame(_) => None,
+        _ => None,
     });
     begins.collect()
 }
@@ -430,7 +430,7 @@ fn what_cannot_be_published_is_named() {
         mux.key(0);
         demuxed(&mux.bytes).expect_err("refused").to_string()
     };
-    for (kind, expected) in [(LATM, "LATM"), (0x03, "MPEG audio"), (0x81, "AC-3")] {
+    for (kind, expected) in [(LATM, "LATM")] {
         let error = with(kind);
         assert!(
             error.contains(expected) && error.contains("expected AAC in ADTS"),

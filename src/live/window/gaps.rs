@@ -68,6 +68,39 @@ impl Window {
         }
     }
 
+    /// The segment that is open, or would be next and begins so, is of no use: it stays a
+    /// gap as long as it would have been. What was told of it already stays told.
+    pub fn miss(&mut self, begins: Opening, ticks: u64) {
+        if self.open.is_none() {
+            self.open(begins);
+        }
+        let part_ms = u64::from(self.config.part_ms);
+        let Some(open) = &mut self.open else {
+            return;
+        };
+        open.gap = true;
+        let part = part_ms * u64::from(open.begins.clock.get()) / 1000;
+        let told = open.parts.iter().map(|part| u64::from(part.ticks));
+        let mut left = ticks.saturating_sub(told.sum());
+        while left > 0 {
+            let ticks = u32::try_from(left.min(part.max(1))).unwrap_or(u32::MAX);
+            left -= u64::from(ticks);
+            open.parts.push(PartMeta {
+                bytes: 0,
+                ticks,
+                independent: false,
+            });
+        }
+        self.close(ticks);
+    }
+
+    /// The next segment has this number: the track began later than the stream.
+    pub fn begin_with(&mut self, number: u64) {
+        if self.whole.is_empty() && self.open.is_none() {
+            self.next = self.next.max(number);
+        }
+    }
+
     /// How much was filled of the newest hole, in milliseconds.
     pub fn filled_ms(&self) -> u64 {
         self.filled_ms

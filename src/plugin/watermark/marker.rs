@@ -119,9 +119,12 @@ impl Marker {
     pub fn take(&mut self, demuxed: Demuxed) -> Result<Vec<Bytes>, PlugInError> {
         match demuxed {
             Demuxed::Begin(tracks) => self.begin(tracks)?,
+            // Other sound is left out.
+            Demuxed::Other(_) | Demuxed::LeftOut(_) => {}
             Demuxed::Frame(frame) => match frame.track {
                 LiveTrack::Video => self.picture(frame)?,
                 LiveTrack::Audio => self.heard(&frame)?,
+                _ => {}
             },
         }
         Ok(std::mem::take(&mut self.out))
@@ -344,6 +347,7 @@ impl Pictures {
                 Encoder {
                     encoder: LiveEncoder::new(&LiveFormat {
                         size,
+                        scaled: None,
                         rate: self.decoder.rate(),
                         colours: self.colours,
                         kilobits,
