@@ -144,12 +144,10 @@ mod tests {
             .body(Body::empty())
             .expect("a request");
         let mut routes = routes().into_service::<Body>();
-        std::future::poll_fn(|context| {
-            tower_service::Service::<Request>::poll_ready(&mut routes, context)
-        })
-        .await
-        .expect("ready");
-        let called = tower_service::Service::call(&mut routes, request);
+        std::future::poll_fn(|context| tower::Service::<Request>::poll_ready(&mut routes, context))
+            .await
+            .expect("ready");
+        let called = tower::Service::call(&mut routes, request);
         called.await.expect("an answer")
     }
 

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use crate::broadcast::Offer;
 use crate::cmaf::{Track, codec_string};
+use crate::edge::VIEWER;
 use crate::http::ApiError;
-use crate::http::join::VIEWER;
-use crate::http::playlists::internal;
+use crate::http::error::internal;
 use crate::live::LiveTrack;
 use crate::live::bandwidth::BitRates;
 use crate::playlist::{MultivariantPlaylist, QuotedString, Rendition, Uri, Variant};

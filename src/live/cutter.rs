@@ -7,6 +7,7 @@
 use crate::chunk::{Part, PartMeta};
 use crate::cmaf::{CmafError, Sample, fragment};
 use crate::live::frame::LiveFrame;
+use crate::live::segmenter::Cutting;
 
 /// What a frame is taken to last at the end of a track that had only one: 1/25 s.
 const LONE_FRAME_DIVISOR: u32 = 25;
@@ -41,13 +42,12 @@ pub(super) struct TrackCutter {
 }
 
 impl TrackCutter {
-    /// A track of `timescale` ticks a second whose parts last at most `part_ticks`, and
-    /// whose segments at most `longest_ticks`.
-    pub fn new(timescale: u32, part_ticks: u32, longest_ticks: u32) -> Self {
+    /// A track of `timescale` ticks a second.
+    pub fn new(timescale: u32, cutting: Cutting) -> Self {
         Self {
             timescale,
-            part_ticks,
-            longest_ticks,
+            part_ticks: cutting.part.ticks(timescale),
+            longest_ticks: cutting.listable_ticks(timescale),
             samples: Vec::new(),
             open_ticks: 0,
             open_bytes: 0,
@@ -132,12 +132,8 @@ impl TrackCutter {
     pub fn end_at(&mut self, end: i64) -> Result<Vec<Part>, CmafError> {
         let mut parts = Vec::new();
         if let Some(last) = self.last.take() {
-            let duration = u32::try_from(end - last.decode_time).unwrap_or(1).max(1);
-            if self.open_ticks + duration > self.part_ticks {
-                parts.extend(self.take_part()?);
-            }
-            self.samples.push(sample(last, duration));
-            self.open_ticks += duration;
+            let lasted = u32::try_from(end.saturating_sub(last.decode_time)).unwrap_or(1);
+            parts.extend(self.add(last, lasted)?.0);
         }
         parts.extend(self.take_part()?);
         Ok(parts)

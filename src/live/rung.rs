@@ -14,6 +14,7 @@ use crate::chunk::Part;
 use crate::cmaf::CmafError;
 use crate::live::cutter::TrackCutter;
 use crate::live::frame::{LiveFrame, LiveTrack};
+use crate::live::segmenter::Cutting;
 
 /// Segments by which a rung may be behind its source. More are missing.
 pub const MAX_BEHIND: usize = 3;
@@ -57,7 +58,7 @@ enum Current {
 pub struct RungCutter {
     track: LiveTrack,
     timescale: u32,
-    part_ticks: u32,
+    cutting: Cutting,
     /// The segments of the source that are not over in the rung.
     segments: VecDeque<SourceSegment>,
     /// Those of them of which something is missing, beside the oldest.
@@ -66,13 +67,12 @@ pub struct RungCutter {
 }
 
 impl RungCutter {
-    /// A rung of `timescale` ticks a second whose parts last at most `part_ms`.
-    pub fn new(track: LiveTrack, timescale: u32, part_ms: u32) -> Self {
-        let ticks = u64::from(part_ms) * u64::from(timescale) / 1000;
+    /// A rung of `timescale` ticks a second cut as its source.
+    pub fn new(track: LiveTrack, timescale: u32, cutting: Cutting) -> Self {
         Self {
             track,
             timescale,
-            part_ticks: u32::try_from(ticks).unwrap_or(u32::MAX),
+            cutting,
             segments: VecDeque::new(),
             broken: Vec::new(),
             current: Current::Awaited,
@@ -132,7 +132,7 @@ impl RungCutter {
                 return Ok(cuts);
             }
             cuts.push(RungCut::Opened(front.number));
-            self.current = Current::Open(TrackCutter::new(self.timescale, self.part_ticks));
+            self.current = Current::Open(TrackCutter::new(self.timescale, self.cutting));
         }
         if let Current::Open(cutter) = &mut self.current {
             let offset = front.shown - front.decode_time;
@@ -194,6 +194,7 @@ impl RungCutter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::part_target::PartTarget;
 
     const CLOCK: u32 = 90_000;
     /// One picture of 25 a second; a segment has 50.
@@ -211,11 +212,20 @@ mod tests {
         }
     }
 
+    /// Segments of two seconds, and parts of 400 ms.
+    fn cutting() -> Cutting {
+        Cutting {
+            segment_ms: 2_000,
+            longest_ms: 4_000,
+            part: PartTarget::new(400).expect("allowed"),
+        }
+    }
+
     struct Rung(RungCutter, Vec<RungCut>);
 
     impl Rung {
         fn new() -> Self {
-            let cutter = RungCutter::new(LiveTrack::RUNGS[0], CLOCK, 400);
+            let cutter = RungCutter::new(LiveTrack::RUNGS[0], CLOCK, cutting());
             Self(cutter, Vec::new())
         }
 

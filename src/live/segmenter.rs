@@ -51,6 +51,12 @@ impl Cutting {
     const fn listable_ms(&self) -> u32 {
         self.target_duration_s() * 1000 + 499
     }
+
+    /// The same in ticks of a clock of `timescale` a second.
+    pub(super) fn listable_ticks(&self, timescale: u32) -> u32 {
+        let ticks = u64::from(self.listable_ms()) * u64::from(timescale) / 1000;
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
 }
 
 /// Ticks a second of the tracks that there are.
@@ -116,14 +122,7 @@ pub struct Segmenter {
 impl Segmenter {
     /// Cuts a stream of these tracks.
     pub fn new(cutting: Cutting, clocks: Clocks) -> Self {
-        let cutter = |timescale: u32| {
-            let longest = u64::from(cutting.listable_ms()) * u64::from(timescale) / 1000;
-            TrackCutter::new(
-                timescale,
-                cutting.part.ticks(timescale),
-                u32::try_from(longest).unwrap_or(u32::MAX),
-            )
-        };
+        let cutter = |timescale: u32| TrackCutter::new(timescale, cutting);
         Self {
             cutting,
             clocks,

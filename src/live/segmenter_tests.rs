@@ -154,7 +154,7 @@ fn large_frames_and_many_are_given_out_before_a_part_is_as_long_as_it_may_be() {
         data: vec![1; 3 << 20].into(),
         ..picture(at, at == 0)
     };
-    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    let mut segmenter = Segmenter::new(cutting(334), BOTH);
     let parts = |segmenter: &mut Segmenter, frame| {
         let cuts = segmenter.push(frame).expect("a frame").into_iter();
         cuts.filter(|cut| matches!(cut, Cut::Part { .. })).count()
@@ -162,7 +162,7 @@ fn large_frames_and_many_are_given_out_before_a_part_is_as_long_as_it_may_be() {
     let given: usize = (0..10).map(|at| parts(&mut segmenter, large(at))).sum();
     // Two of them are 6 MiB, three are more than a part may hold.
     assert_eq!(given, 4);
-    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    let mut segmenter = Segmenter::new(cutting(334), BOTH);
     let given: usize = (0..10_000)
         .map(|at| parts(&mut segmenter, picture(at, at == 0)))
         .sum();
@@ -172,7 +172,7 @@ fn large_frames_and_many_are_given_out_before_a_part_is_as_long_as_it_may_be() {
         data: vec![1; 1 << 20].into(),
         ..sound(0)
     };
-    let mut segmenter = Segmenter::new(CUTTING, BOTH);
+    let mut segmenter = Segmenter::new(cutting(334), BOTH);
     segmenter.push(picture(0, true)).expect("a picture");
     (0..100).for_each(|_| drop(segmenter.push(loud.clone()).expect("sound")));
     assert!(segmenter.held_bytes <= MAX_HELD_BYTES);
@@ -375,8 +375,8 @@ fn parts_are_as_long_as_promised_at_every_usual_rate_and_setting() {
         }
         for (name, frames, track, timescale) in streams {
             let clocks = match track {
-                LiveTrack::Video => clocks(Some(timescale), None),
                 LiveTrack::Audio => clocks(None, Some(timescale)),
+                _ => clocks(Some(timescale), None),
             };
             let target = cutting.part.ticks(timescale);
             for (_, _, parts) in segments(&cut_by(cutting, frames, clocks), track) {

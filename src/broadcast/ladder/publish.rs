@@ -46,10 +46,10 @@ pub(super) async fn publish(
     (mut notes, mut pictures): (Receiver<Note>, Receiver<Made>),
     cancel: CancellationToken,
 ) {
-    let part_ms = config.cutting.part_ms;
+    let cutting = config.cutting;
     let rung = |size: RungSize| Rung {
         size,
-        cutter: RungCutter::new(size.track, source.timescale, part_ms),
+        cutter: RungCutter::new(size.track, source.timescale, cutting),
         writer: None,
         config: None,
         failed: false,

@@ -32,7 +32,7 @@ use crate::live::clock::RollingClock;
 use crate::live::demux::Demuxed;
 use crate::live::describe::DescribeError;
 use crate::live::other_sound::OtherSounds;
-use crate::live::stretch::{CLOCK, JUMP, Picture, Stretches};
+use crate::live::stretch::{JUMP, Picture, Stretches};
 use crate::live::ts::adts::{Adts, Sound};
 use crate::live::ts::annexb::{AccessUnit, Coding, access_unit};
 use crate::live::ts::others::{Other, Others};
@@ -116,7 +116,7 @@ impl Default for Frames {
 impl Frames {
     fn lost(&mut self) {
         match self {
-            Self::Adts(adts) => *adts = Adts::default(),
+            Self::Adts(adts) => adts.lost(),
             Self::Other(others) => others.lost(),
         }
     }

@@ -74,7 +74,7 @@ impl Window {
         if self.open.is_none() {
             self.open(begins);
         }
-        let part_ms = u64::from(self.config.part_ms);
+        let part_ms = u64::from(self.config.part.milliseconds());
         let Some(open) = &mut self.open else {
             return;
         };
