@@ -15,8 +15,10 @@
 //!   to chunks. Only with the feature `media`.
 //! - [`live`]: frames of live streams to segments. Pure.
 //! - [`recording`]: live streams to files.
+//! - [`room`]: one stream for all viewers of an edge, of several from upstream. Pure.
 //! - [`broadcast`]: live streams on the air, in the cache.
 //! - [`plugin`]: what works on live streams from outside of their server.
+//! - [`edge`]: a cache in front of an origin.
 //! - [`delivery`]: the one way to a chunk, cache else render.
 
 pub mod digest;
@@ -37,6 +39,7 @@ pub mod catalogue;
 pub mod fetch;
 pub mod live;
 pub mod recording;
+pub mod room;
 pub mod store;
 
 #[cfg(feature = "media")]
@@ -49,6 +52,7 @@ pub mod render;
 pub mod broadcast;
 #[cfg(feature = "media")]
 pub mod delivery;
+pub mod edge;
 #[cfg(feature = "media")]
 pub mod jobs;
 pub mod plugin;

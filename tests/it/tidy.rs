@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 30] = [
+const LAYERS: [(&str, u8); 32] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -25,11 +25,13 @@ const LAYERS: [(&str, u8); 30] = [
     ("fetch", 2),
     ("live", 2),
     ("recording", 2),
+    ("room", 2),
     ("media", 2),
     ("raster", 2),
     ("render", 2),
     ("broadcast", 3),
     ("plugin", 3),
+    ("edge", 3),
     ("delivery", 3),
     ("publish", 3),
     ("jobs", 3),
@@ -41,7 +43,7 @@ const LAYERS: [(&str, u8); 30] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 15] = [
+const BESIDE: [(&str, &[&str]); 17] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
@@ -49,8 +51,11 @@ const BESIDE: [(&str, &[&str]); 15] = [
     ("interchange", &["template", "timeline"]),
     ("cache", &["store"]),
     ("recording", &["live"]),
+    ("room", &["live"]),
     ("render", &["raster", "media"]),
     ("publish", &["delivery"]),
+    // Rooms are pushed by the feed that the streams of a server have.
+    ("edge", &["broadcast"]),
     ("jobs", &["delivery", "publish"]),
     // Only delivery renders; above it, the words of a request's urgency, the
     // pool's load and a still are named.
