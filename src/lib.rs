@@ -9,6 +9,7 @@
 //!   [`cmaf`], [`playlist`]: what players read. Pure.
 //! - [`interchange`]: Edits from and to the files of editing programs. Pure.
 //! - [`policy`]: what to keep when not all can be. Pure.
+//! - [`offload`]: what caches save, and what they could save at most. Pure.
 //! - [`store`] ← [`cache`]: chunks on disk, in memory and on their way.
 //! - [`fetch`]: files of other servers.
 //! - [`media`], [`raster`] → [`render`]: files to pixels and samples, and those
@@ -27,6 +28,7 @@ pub mod time;
 pub mod chunk;
 pub mod cmaf;
 pub mod interchange;
+pub mod offload;
 pub mod partition;
 pub mod playlist;
 pub mod policy;
@@ -59,10 +61,8 @@ pub mod plugin;
 #[cfg(feature = "media")]
 pub mod publish;
 
-#[cfg(feature = "media")]
 pub mod http;
 
-#[cfg(feature = "media")]
 pub mod cli;
 
 #[cfg(feature = "media")]

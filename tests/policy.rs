@@ -45,7 +45,7 @@ fn run(requests: &[Request<u64>], kind: PolicyKind) -> Vec<Replay> {
 fn misses_on_a_real_trace_are_the_published_ones() {
     let Some(requests) = trace() else { return };
     assert_eq!(requests.len(), 113_872);
-    let published: [(PolicyKind, [u64; 8], u64); 3] = [
+    let published: [(PolicyKind, [u64; 8], u64); 5] = [
         (
             PolicyKind::Lru,
             [93374, 89783, 83572, 81722, 72494, 72104, 71972, 71704],
@@ -54,6 +54,16 @@ fn misses_on_a_real_trace_are_the_published_ones() {
         (
             PolicyKind::S3Fifo,
             [90117, 80915, 75060, 72191, 69815, 65542, 60799, 56045],
+            0,
+        ),
+        (
+            PolicyKind::Fifo,
+            [93403, 89386, 84387, 84025, 72498, 72228, 72182, 72140],
+            0,
+        ),
+        (
+            PolicyKind::Sieve,
+            [91699, 86720, 78578, 76707, 69945, 66221, 64445, 64376],
             0,
         ),
         // Which of two equal values goes first is not published.
@@ -78,12 +88,19 @@ fn misses_on_a_real_trace_are_the_published_ones() {
 #[test]
 fn missed_bytes_on_a_real_trace_are_the_published_ones() {
     let Some(requests) = trace() else { return };
-    let published: [(PolicyKind, [u64; 8]); 2] = [
+    let published: [(PolicyKind, [u64; 8]); 3] = [
         (
             PolicyKind::Lru,
             [
                 4214303232, 4061242368, 3778040320, 3660569600, 3100927488, 3078128640, 3075403776,
                 3061662720,
+            ],
+        ),
+        (
+            PolicyKind::Sieve,
+            [
+                4158632960, 3917211648, 3536227840, 3455379968, 3035580416, 2801699328, 2699456000,
+                2696345600,
             ],
         ),
         (

@@ -51,8 +51,13 @@ pub struct Text {
 
 impl Text {
     fn new(playlist: &MediaPlaylist) -> Self {
+        Self::of(playlist.to_text().into())
+    }
+
+    /// This text.
+    pub const fn of(plain: Bytes) -> Self {
         Self {
-            plain: playlist.to_text().into(),
+            plain,
             gzip: OnceLock::new(),
         }
     }

@@ -68,6 +68,9 @@ pub enum FillError {
         /// Its place in the chunk.
         part: usize,
     },
+    /// The source has no such chunk.
+    #[error("there is no such chunk: {0}")]
+    Absent(Arc<str>),
     /// The source says why.
     #[error("the source failed: {0}")]
     Source(Arc<str>),

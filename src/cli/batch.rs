@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::app::{Engine, EngineConfig};
 use crate::cli::BadInput;
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs};
-use crate::cli::{output, progress};
+use crate::cli::{output, progress, values};
 use crate::delivery::{Delivery, Plan};
 use crate::jobs::batch::{Batch, BatchOutcome};
 use crate::jobs::rows::{self, Recipient, Row};
@@ -104,7 +104,7 @@ pub(super) fn run(args: &BatchArgs) -> Result<ExitCode> {
     let mut outcome = BatchOutcome::default();
     let mut failures = Vec::new();
     let mut seen = HashSet::new();
-    let runtime = inputs::runtime()?;
+    let runtime = values::runtime()?;
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let (batch, planned) = run.plan(rows.by_ref().take(ROWS_AT_A_TIME), &mut failures);

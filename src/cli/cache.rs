@@ -12,7 +12,7 @@ use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::inputs::size;
+use crate::cli::values::size;
 use crate::cli::{BadInput, progress};
 use crate::store::{ArchiveError, ChunkStore, RecoveryReport, StoreConfig, StoreError};
 

@@ -4,13 +4,14 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
 use crate::app::EngineConfig;
 use crate::cache::CacheConfig;
 use crate::cli::BadInput;
+use crate::cli::values::size;
 use crate::delivery::{Plan, PlanError, Planner};
 use crate::fetch::{Allowed, FetchConfig};
 use crate::partition::{CHUNK_MAX_RANGE, PartitionWish, Scheme};
@@ -63,7 +64,7 @@ pub(super) struct FolderArgs {
     #[arg(long, value_name = "SIZE", env = "LOOMCAST_KEEP_FREE", value_parser = size, default_value = "1GiB")]
     pub keep_free: u64,
 
-    /// Which chunks go when they do not all fit: gdsf (what saves the least per byte), lru or s3-fifo
+    /// Which chunks go when they do not all fit: gdsf (what saves the least per byte), lru, s3-fifo, sieve or fifo
     #[arg(
         long,
         value_name = "POLICY",
@@ -137,13 +138,6 @@ impl FolderArgs {
             fetching: self.fetching.config(),
         }
     }
-}
-
-/// A number of bytes, with a unit if one is given.
-pub(super) fn size(text: &str) -> Result<u64, String> {
-    let size = text.parse::<bytesize::ByteSize>();
-    size.map(|size| size.0)
-        .map_err(|error| format!("{error}: expected bytes, as 500MB or 2GiB"))
 }
 
 /// Which variant of a template, and how to cut it.
@@ -246,13 +240,4 @@ pub(super) fn plan(
         eprintln!("loomcast: warning: {warning}");
     }
     Ok(plan)
-}
-
-/// A tokio runtime for commands that are not servers.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("starting the runtime")
 }

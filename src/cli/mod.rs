@@ -1,19 +1,37 @@
 //! The command line.
 
-mod batch;
 mod cache;
-mod deliverable;
-mod doctor;
-mod explain;
-mod inputs;
-mod live;
-mod otio;
-mod output;
-mod plan;
+mod edge;
 mod plugin;
 mod progress;
+mod values;
+
+// What renders.
+#[cfg(feature = "media")]
+mod batch;
+#[cfg(feature = "media")]
+mod deliverable;
+#[cfg(feature = "media")]
+mod doctor;
+#[cfg(feature = "media")]
+mod explain;
+#[cfg(feature = "media")]
+mod inputs;
+#[cfg(feature = "media")]
+mod live;
+#[cfg(feature = "media")]
+mod otio;
+#[cfg(feature = "media")]
+mod output;
+#[cfg(feature = "media")]
+mod plan;
+#[cfg(feature = "media")]
 mod pulling;
+#[cfg(feature = "media")]
 mod render;
+#[cfg(feature = "media")]
+mod rendering;
+#[cfg(feature = "media")]
 mod serve;
 
 use std::process::ExitCode;
@@ -30,24 +48,15 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Render one person's video: MP4, HLS, GIF, WebM, MP3 or a picture
-    Render(render::RenderArgs),
-    /// Show the chunks a video is made of: times, keys, layers, hit or miss
-    Plan(plan::PlanArgs),
-    /// Say why the chunks of two Edits differ: which layer, which property
-    Explain(explain::ExplainArgs),
-    /// Render a video for every row of a CSV file
-    Batch(batch::BatchArgs),
-    /// Turn cuts of editing programs (OpenTimelineIO) into Edits, and Edits into such
-    Otio(otio::OtioArgs),
-    /// Serve the API, the videos and the studio
-    Serve(Box<serve::ServeArgs>),
+    #[cfg(feature = "media")]
+    #[command(flatten)]
+    Rendering(rendering::Rendering),
+    /// Serve what another server has, out of a cache in front of it
+    Edge(edge::EdgeArgs),
     /// Work on the live streams of a server: watermark, record
     Plugin(plugin::PluginArgs),
     /// Look after the store: stats, verify, gc, export, import
     Cache(cache::CacheArgs),
-    /// Tell what this machine lacks
-    Doctor(doctor::DoctorArgs),
 }
 
 /// Bad input: the caller can mend it. Anything else is a failure of ours.
@@ -65,15 +74,11 @@ impl std::error::Error for BadInput {}
 /// Runs the command and says how it went: 0 done, 1 failed, 2 bad input.
 pub fn run(args: Args) -> ExitCode {
     let done = match args.command {
-        Command::Render(args) => render::run(&args),
-        Command::Plan(args) => plan::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Batch(args) => batch::run(&args),
-        Command::Otio(args) => otio::run(&args),
-        Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "media")]
+        Command::Rendering(command) => rendering::run(&command),
+        Command::Edge(args) => edge::run(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Cache(args) => cache::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
     };
     match done {
         Ok(code) => code,

@@ -33,6 +33,7 @@ pub(super) fn bytes(length: u64, what: impl Into<Cow<'static, str>>) -> Progress
 }
 
 /// User and system CPU time of this process so far, in seconds.
+#[cfg(feature = "media")]
 pub(super) fn cpu_seconds() -> f64 {
     // Utime and stime are fields 14 and 15 of proc(5)'s stat, counted after
     // the command's name, which may hold anything but ends with the last `)`.

@@ -15,7 +15,7 @@ use crate::app::Engine;
 use crate::cache::Outcome;
 use crate::cli::inputs::{self, FolderArgs, PartitionArgs, TemplateArgs};
 use crate::cli::output::{self, Target};
-use crate::cli::{deliverable, progress};
+use crate::cli::{deliverable, progress, values};
 use crate::delivery::{Delivery, Plan, Recipe, Wanted};
 use crate::partition::TrackKind;
 use crate::render::Priority;
@@ -117,7 +117,7 @@ pub(super) fn run(args: &RenderArgs) -> Result<ExitCode> {
     let target = Target::of(&args.output);
     target.agrees_with(plan.output.format)?;
     let plan = Arc::new(plan);
-    let runtime = inputs::runtime()?;
+    let runtime = values::runtime()?;
     let rendered = runtime.block_on(async {
         let delivery = &engine.delivery;
         let rendered = match Recipe::whole(&plan, plan.output.format) {

@@ -13,10 +13,11 @@ use tokio::net::TcpListener;
 use crate::app::{Engine, EngineConfig};
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
-use crate::cli::inputs::{FolderArgs, size};
+use crate::cli::inputs::FolderArgs;
 use crate::cli::live::{Live, LiveArgs};
+use crate::cli::values::{size, stop_signal};
 use crate::fetch::{Client, Patience};
-use crate::http::{ApiKeys, AppState, Shelf, Thumbnails, file_of, serve};
+use crate::http::{ApiKeys, AppState, Shelf, Thumbnails, file_of, router, serve};
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
@@ -162,7 +163,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             // Or the process would live on until every video is rendered.
             publisher.stop();
         };
-        serve(listener, state, stopped).await?;
+        serve(listener, router(state), stopped).await?;
         // Players had their answers; a stream would go on for ever.
         live.end().await;
         // What is being rendered is kept.
@@ -171,19 +172,4 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         Ok::<_, anyhow::Error>(())
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ends at SIGINT or SIGTERM.
-pub(super) async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
 }

@@ -29,7 +29,7 @@ pub use fragment::{DECODE_TIME_OFFSET, SEQUENCE_OFFSET, Sample, fragment, fragme
 pub use init::{init_of_tracks, init_segment};
 pub use progressive::{Extent, MAX_MOVIE_SAMPLES, Progressive, ProgressiveTrack, progressive};
 pub use read::{SampleInfo, decode_time, read_fragment};
-pub use retime::{Retimed, placed, retime, retimed};
+pub use retime::{Retimed, placed, retime, retimed, unplace};
 pub use segment_type::SEGMENT_TYPE;
 pub use track::{AudioTrack, Track, VideoTrack};
 

@@ -125,6 +125,20 @@ pub fn placed(part: &Bytes, start: u64) -> Result<Retimed, CmafError> {
     retimed(part, start, sequence)
 }
 
+/// Undoes [`placed`]: a part that was moved to where its chunk begins at `start` is
+/// counted from the chunk's start again. `start` must not be 0, where more was changed.
+/// The sequence number becomes 1: wherever the part is placed next, it is set anew.
+pub fn unplace(part: &mut [u8], start: u64) -> Result<(), CmafError> {
+    let placed = super::decode_time(part)?;
+    let local = placed.checked_sub(start).filter(|_| start > 0);
+    let local = local.ok_or(CmafError::Overflow {
+        what: "the decode time, counted from the chunk's start,",
+    })?;
+    part[SEQUENCE_OFFSET..SEQUENCE_OFFSET + 4].copy_from_slice(&1_u32.to_be_bytes());
+    part[DECODE_TIME_OFFSET..DECODE_TIME_OFFSET + 8].copy_from_slice(&local.to_be_bytes());
+    Ok(())
+}
+
 /// As [`retimed`], in one piece: copies the media.
 pub fn retime(part: &Bytes, add_decode_time: u64, sequence: u32) -> Result<Bytes, CmafError> {
     let Retimed { head, tail } = retimed(part, add_decode_time, sequence)?;
@@ -169,6 +183,29 @@ mod tests {
         assert_eq!(tail.as_ptr(), part[head.len()..].as_ptr());
         assert_eq!(head.len() + tail.len(), part.len());
         assert_eq!(&tail[4..8], b"mdat");
+    }
+
+    #[test]
+    fn a_part_from_one_place_can_be_placed_at_any_other() {
+        let whole = |Retimed { head, tail }| [head, tail].concat();
+        let first = fragment(
+            0,
+            3,
+            &[sample(30, 3000, 3000, true), sample(9, 3000, 0, false)],
+        );
+        for part in [part(), first.unwrap()] {
+            let mut moved = whole(placed(&part, 77).unwrap());
+            unplace(&mut moved, 77).unwrap();
+            let moved = Bytes::from(moved);
+            for start in [0, 1, 77, 1 << 40] {
+                let expected = whole(placed(&part, start).unwrap());
+                assert_eq!(whole(placed(&moved, start).unwrap()), expected, "{start}");
+            }
+        }
+        let mut early = whole(placed(&part(), 77).unwrap());
+        assert!(unplace(&mut early, 9_078).is_err());
+        assert!(unplace(&mut early, 0).is_err());
+        assert!(unplace(&mut [0; 90], 1).is_err());
     }
 
     #[test]

@@ -10,9 +10,11 @@ pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// May be kept, but asked about each time: the studio's own files, whose names
 /// stay when they change.
+#[cfg(feature = "media")]
 pub const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// A VOD playlist: complete from the start, but gone with its video.
+#[cfg(feature = "media")]
 pub const VOD_PLAYLIST: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// For `seconds`.

@@ -8,12 +8,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::cache::FillError;
-use crate::delivery::{DeliveryError, FileError, MovieError, PlanError};
-use crate::http::router::MAX_BODY_BYTES;
-use crate::jobs::callbacks::CallbackError;
-use crate::jobs::orders::OrderError;
-use crate::publish::registry::PublishError;
 use crate::template::error::EditError;
+
+/// The largest request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// How long a client that was turned away should wait, in seconds.
 const RETRY_AFTER_S: u32 = 2;
@@ -49,6 +47,8 @@ pub enum ApiError {
     Unavailable(String),
     /// Another server, whose stream or file is needed, did not give it.
     BadGateway(String),
+    /// The request went in a circle of servers that pass it on.
+    Looped(String),
     /// It is there already.
     Conflict(String),
     /// A fault on this side.
@@ -140,6 +140,11 @@ impl ApiError {
                 "bad_gateway",
                 json!({"message": message}),
             ),
+            Self::Looped(message) => (
+                StatusCode::LOOP_DETECTED,
+                "loop_detected",
+                json!({"message": message}),
+            ),
             Self::Conflict(message) => (
                 StatusCode::CONFLICT,
                 "conflict",
@@ -181,72 +186,16 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<OrderError> for ApiError {
-    fn from(error: OrderError) -> Self {
-        match error {
-            OrderError::TooMany => Self::Unavailable(error.to_string()),
-            OrderError::Plan(error) => error.into(),
-            OrderError::Publish(error) => error.into(),
-            OrderError::Died(_) => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-impl From<CallbackError> for ApiError {
-    fn from(error: CallbackError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<PlanError> for ApiError {
-    fn from(error: PlanError) -> Self {
-        match error {
-            PlanError::Edit(error) => Self::Edit(error),
-            PlanError::Unavailable(message) => Self::Unavailable(message),
-        }
-    }
-}
-
-impl From<DeliveryError> for ApiError {
-    fn from(error: DeliveryError) -> Self {
-        if error.is_passing() {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::Internal(error.to_string())
-        }
-    }
-}
-
 impl From<FillError> for ApiError {
     fn from(error: FillError) -> Self {
-        DeliveryError::from(error).into()
-    }
-}
-
-impl From<PublishError> for ApiError {
-    fn from(error: PublishError) -> Self {
         match error {
-            PublishError::TooMany(error) => Self::Unavailable(error.to_string()),
-            PublishError::Delivery(error) => error.into(),
-            PublishError::File(error) => error.into(),
+            FillError::Absent(what) => Self::NotFound(what.to_string()),
+            passing if passing.is_passing() => Self::Unavailable(passing.to_string()),
+            error => Self::Internal(error.to_string()),
         }
     }
 }
 
-impl From<FileError> for ApiError {
-    fn from(error: FileError) -> Self {
-        match error {
-            FileError::Busy(_) | FileError::Stopped => Self::Unavailable(error.to_string()),
-            FileError::Failed(_) => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-impl From<MovieError> for ApiError {
-    fn from(error: MovieError) -> Self {
-        match error {
-            MovieError::Delivery(error) => error.into(),
-            other => Self::Internal(other.to_string()),
-        }
-    }
+pub(super) fn internal(error: impl std::fmt::Display) -> ApiError {
+    ApiError::Internal(error.to_string())
 }

@@ -14,18 +14,17 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::broadcast::{LiveStream, Snapshot, Waiting};
+use crate::edge::{VIEWER, viewer};
 use crate::http::cache_control::{self, NO_STORE};
+use crate::http::error::internal;
 use crate::http::live::{multivariant_text, track_named, wait};
-use crate::http::playlists::{CONTENT_TYPE, MAX_BLOCK_TARGETS, internal, lifetime_s};
+use crate::http::reload::{CONTENT_TYPE, MAX_BLOCK_TARGETS, lifetime_s};
 use crate::http::sources::watched;
-use crate::http::{ApiError, AppState};
+use crate::http::{ApiError, OnAir};
 use crate::live::LiveTrack;
 use crate::live::join::{Join, JoinPolicy, Reached, Terminal};
 use crate::live::window::Listing;
 use crate::playlist::{DeliveryDirectives, Reload, decide};
-
-/// The query parameter that tells terminals apart.
-pub(super) const VIEWER: &str = "viewer";
 
 /// How long a multivariant playlist is kept, in seconds: another publisher of the same
 /// name may have other tracks.
@@ -33,7 +32,7 @@ const MULTIVARIANT_S: u32 = 2;
 
 /// `GET /live/{name}/index.m3u8`, `video.m3u8`, `audio.m3u8`
 pub(super) async fn playlist(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path((name, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -43,7 +42,7 @@ pub(super) async fn playlist(
 
 /// `GET /live/{name}/lhls/index.m3u8`, `video.m3u8`, `audio.m3u8`
 pub(super) async fn legacy_playlist(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path((name, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -52,7 +51,7 @@ pub(super) async fn legacy_playlist(
 }
 
 async fn answer(
-    state: &AppState,
+    state: &OnAir,
     name: &str,
     file: &str,
     listing: Listing,
@@ -82,15 +81,8 @@ async fn answer(
     Ok(told(&snapshot, blocking, delta, viewer, headers))
 }
 
-/// The identifier in a query, if there is one as they are given out.
-fn viewer(query: &str) -> Option<Uuid> {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| *name == VIEWER)?;
-    Uuid::try_parse(value).ok()
-}
-
 /// To the same address, with an identifier; what else was asked with stays.
-fn redirect(file: &str, query: &str, id: Uuid) -> Result<Response, ApiError> {
+pub(super) fn redirect(file: &str, query: &str, id: Uuid) -> Result<Response, ApiError> {
     let is_own = |pair: &&str| pair.split('=').next() == Some(VIEWER);
     let others = query
         .split('&')
@@ -267,7 +259,7 @@ fn told(
 }
 
 /// Whether a client says that it takes gzip (RFC 9110, 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
     let said = headers.get_all(header::ACCEPT_ENCODING).iter();
     let codings = said.filter_map(|value| value.to_str().ok());
     codings.flat_map(|value| value.split(',')).any(|coding| {

@@ -12,10 +12,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use thiserror::Error;
 
+use crate::http::cors::KEY_HEADER;
 use crate::http::{ApiError, AppState};
-
-/// The header that keys come in.
-pub const KEY_HEADER: &str = "x-api-key";
 
 /// The most keys.
 pub const MAX_KEYS: usize = 1000;

@@ -22,9 +22,9 @@ use crate::cache::Fragment;
 use crate::cmaf::{Retimed, SEGMENT_TYPE, placed};
 use crate::http::ApiError;
 use crate::http::cache_control::{self, IMMUTABLE};
+use crate::http::error::internal;
 use crate::http::live::MEDIA;
 use crate::http::pieces::Pieces;
-use crate::http::playlists::internal;
 use crate::live::LiveTrack;
 use crate::live::window::Place;
 

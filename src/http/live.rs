@@ -17,13 +17,15 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::broadcast::{AudienceReport, Connection, JoinsReport, LiveStream, PushProtocol, now};
+use crate::broadcast::{
+    AudienceReport, Connection, Hub, JoinsReport, LiveStream, PushProtocol, now,
+};
 use crate::cmaf::{Retimed, Track, codec_string, placed};
+use crate::edge::VIEWER;
 use crate::http::cache_control::IMMUTABLE;
-use crate::http::join::VIEWER;
+use crate::http::error::internal;
 use crate::http::pieces::Pieces;
-use crate::http::playlists::internal;
-use crate::http::{ApiError, AppState, lhls, sources};
+use crate::http::{ApiError, OnAir, lhls, sources};
 use crate::live::LiveTrack;
 use crate::live::window::LEGACY_SUFFIX;
 use crate::playlist::{MultivariantPlaylist, QuotedString, Rendition, Uri, Variant};
@@ -104,7 +106,7 @@ pub(super) fn multivariant_text(
 
 /// `GET /live/{name}/{epoch}/{track}.{number}.mp4`
 pub(super) async fn init(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path((name, epoch, file)): Path<(String, String, String)>,
 ) -> Result<Response, ApiError> {
     let stream = find_epoch(&state, &name, &epoch)?;
@@ -120,7 +122,7 @@ pub(super) async fn init(
 /// `GET /live/{name}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`, or
 /// `{number}.lhls.m4s`
 pub(super) async fn segment(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path((name, epoch, track, file)): Path<(String, String, String, String)>,
 ) -> Result<Response, ApiError> {
     let stream = find_epoch(&state, &name, &epoch)?;
@@ -169,7 +171,7 @@ pub(super) async fn segment(
 }
 
 /// `GET /v1/live`
-pub(super) async fn list(State(state): State<Arc<AppState>>) -> Json<Value> {
+pub(super) async fn list(State(state): State<OnAir>) -> Json<Value> {
     let there = state.hub.streams();
     let mut streams: Vec<_> = there.iter().map(|stream| report(stream)).collect();
     // Those that are pulled, and that nobody watches.
@@ -181,12 +183,12 @@ pub(super) async fn list(State(state): State<Arc<AppState>>) -> Json<Value> {
 
 /// `GET /v1/live/{name}`
 pub(super) async fn show(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let mut report = match (state.hub.stream(&name), state.pulls.source(&name)) {
         (None, Some(source)) => sources::idle(&name, &source),
-        _ => report(&*find(&state, &name)?),
+        _ => report(&*find(&state.hub, &name)?),
     };
     report["now_unix_ms"] = json!(now().0);
     Ok(Json(report))
@@ -194,7 +196,7 @@ pub(super) async fn show(
 
 /// `DELETE /v1/live/{name}`: ends the stream, sends its publisher away and forgets it.
 pub(super) async fn delete(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     // First its source, or who watches would have it pulled again.
@@ -270,15 +272,15 @@ fn audience(told: &AudienceReport) -> Value {
     })
 }
 
-pub(super) fn find(state: &AppState, name: &str) -> Result<Arc<LiveStream>, ApiError> {
-    let stream = state.hub.stream(name);
+pub(super) fn find(hub: &Hub, name: &str) -> Result<Arc<LiveStream>, ApiError> {
+    let stream = hub.stream(name);
     stream.ok_or_else(|| ApiError::NotFound(format!("no live stream {name:?}")))
 }
 
-fn find_epoch(state: &AppState, name: &str, epoch: &str) -> Result<Arc<LiveStream>, ApiError> {
+fn find_epoch(state: &OnAir, name: &str, epoch: &str) -> Result<Arc<LiveStream>, ApiError> {
     // Who loads its segments still wants a stream that is pulled.
     drop(state.pulls.demand(name));
-    let stream = find(state, name)?;
+    let stream = find(&state.hub, name)?;
     match stream.epoch() == epoch {
         true => Ok(stream),
         false => Err(ApiError::NotFound(format!(

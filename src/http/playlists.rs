@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout_at;
 
+use crate::http::error::internal;
+use crate::http::reload::{CONTENT_TYPE, MAX_BLOCK_TARGETS, lifetime_s};
 use crate::http::videos::find;
 use crate::http::{ApiError, AppState, cache_control};
 use crate::partition::{PlacedChunk, TrackKind};
@@ -20,17 +22,6 @@ use crate::publish::{Video, VideoStatus};
 
 /// How long the first request for a growing playlist waits for its segments.
 const FIRST_SEGMENT_WAIT: Duration = Duration::from_secs(20);
-
-/// Target durations after which a blocking request is given up
-/// (rfc8216bis, 6.2.5.2).
-pub(super) const MAX_BLOCK_TARGETS: u32 = 3;
-
-/// How long a playlist is kept that announces segments, in seconds: it is the only
-/// way to learn of the next.
-const ANNOUNCING_S: u32 = 1;
-
-pub(super) const CONTENT_TYPE: HeaderValue =
-    HeaderValue::from_static("application/vnd.apple.mpegurl");
 
 /// `GET /v1/videos/{id}/live.m3u8` and `index.m3u8`
 pub(super) async fn multivariant(
@@ -189,18 +180,6 @@ fn answered(
     }
 }
 
-/// Lifetimes as rfc8216bis, Appendix B.1 has them: what a blocking request
-/// names never changes, anything else is old after half a target duration; what
-/// announces segments, sooner.
-pub(super) const fn lifetime_s(playlist: &MediaPlaylist, blocking: bool) -> u32 {
-    let target = playlist.target_duration_s;
-    match playlist.prefetch.is_empty() {
-        false => ANNOUNCING_S,
-        true if blocking => 6 * target,
-        true => target / 2,
-    }
-}
-
 fn answer(playlist: &MediaPlaylist, blocking: bool) -> Response {
     let lifetime = lifetime_s(playlist, blocking);
     let headers = [
@@ -227,8 +206,4 @@ fn map(video: &Video, kind: TrackKind) -> Result<Uri, TagError> {
         .map(|init| init.name.to_string())
         .unwrap_or_default();
     Uri::new(format!("/i/{name}.mp4"))
-}
-
-pub(super) fn internal(error: impl std::fmt::Display) -> ApiError {
-    ApiError::Internal(error.to_string())
 }

@@ -24,7 +24,7 @@ pub(super) async fn start(
     State(state): State<Arc<AppState>>,
     Path(name): Path<String>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let stream = find(&state, &name)?;
+    let stream = find(&state.hub, &name)?;
     let recorder = state.recorder.clone();
     let (report, begun) = blocking(move || recorder.start(&stream))
         .await?

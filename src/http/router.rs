@@ -3,29 +3,26 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, Method};
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware;
 use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
-use tower_http::cors::{Any, CorsLayer};
 
 use crate::broadcast::pulls::Pulls;
 use crate::broadcast::{Hub, Recorder};
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
-use crate::http::keys::{self, ApiKeys, KEY_HEADER};
+use crate::http::cors::cors;
+use crate::http::error::MAX_BODY_BYTES;
+use crate::http::keys::{self, ApiKeys};
 use crate::http::{
-    chunks, edit_api, files, health, join, live, metrics, openapi, otio, playlists, push,
-    recordings, sources, studio, templates, thumbnails, videos,
+    OnAir, chunks, edit_api, files, health, join, live, metrics, openapi, otio, playlists, push,
+    recordings, repr_digest, sources, studio, templates, thumbnails, videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
-
-/// The largest request body, in bytes.
-pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Below this a body is sent as it is.
 const COMPRESS_FROM_BYTES: u64 = 512;
@@ -56,6 +53,15 @@ pub struct AppState {
     pub callbacks: Callbacks,
 }
 
+impl FromRef<Arc<AppState>> for OnAir {
+    fn from_ref(state: &Arc<AppState>) -> Self {
+        Self {
+            hub: state.hub.clone(),
+            pulls: state.pulls.clone(),
+        }
+    }
+}
+
 /// The whole service.
 pub fn router(state: AppState) -> Router {
     let state = Arc::new(state);
@@ -64,27 +70,6 @@ pub fn router(state: AppState) -> Router {
         .and(NotForContentType::new("video/"))
         .and(NotForContentType::new("audio/"))
         .and(NotForContentType::new("image/"));
-    // Players live on other origins than the videos.
-    let cors = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([
-            Method::GET,
-            Method::HEAD,
-            Method::POST,
-            Method::PUT,
-            Method::DELETE,
-        ])
-        .allow_headers([
-            HeaderName::from_static("content-type"),
-            HeaderName::from_static("range"),
-            HeaderName::from_static(KEY_HEADER),
-        ])
-        .expose_headers([
-            HeaderName::from_static("content-length"),
-            HeaderName::from_static("content-range"),
-            HeaderName::from_static("etag"),
-            HeaderName::from_static("retry-after"),
-        ]);
     // What players ask for every few seconds goes through as little as can be.
     let media = Router::new()
         .route("/c/{key}/{file}", get(chunks::chunk))
@@ -146,6 +131,7 @@ pub fn router(state: AppState) -> Router {
         .merge(text)
         .fallback(health::nothing)
         .method_not_allowed_fallback(health::wrong_method)
-        .layer(cors)
+        .layer(middleware::from_fn(repr_digest::tell))
+        .layer(cors())
         .with_state(state)
 }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::broadcast::pulls::{Demand, Source, SourcesError};
 use crate::broadcast::{LiveStream, StreamStatus, check_name};
 use crate::http::live::{JOIN_DEADLINE, find};
-use crate::http::{ApiError, AppState};
+use crate::http::{ApiError, OnAir};
 
 /// The body of `POST /v1/live`.
 #[derive(Debug, Deserialize)]
@@ -29,7 +29,7 @@ struct NewStream {
 
 /// `POST /v1/live`: a stream that is pulled from its source when somebody watches.
 pub(super) async fn create(
-    State(state): State<Arc<AppState>>,
+    State(state): State<OnAir>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let body = body.map_err(|rejection| ApiError::body(&rejection))?;
@@ -83,7 +83,7 @@ pub(super) fn urls(name: &str) -> Value {
 }
 
 /// Forgets the source of stream `name`; whether there was one.
-pub(super) async fn forget(state: &AppState, name: &str) -> Result<bool, ApiError> {
+pub(super) async fn forget(state: &OnAir, name: &str) -> Result<bool, ApiError> {
     if state.pulls.source(name).is_none() {
         return Ok(false);
     }
@@ -93,14 +93,14 @@ pub(super) async fn forget(state: &AppState, name: &str) -> Result<bool, ApiErro
 
 /// The stream `name` for somebody who wants to watch it. One that is pulled and not
 /// there yet is waited for.
-pub(super) async fn watched(state: &AppState, name: &str) -> Result<Arc<LiveStream>, ApiError> {
+pub(super) async fn watched(state: &OnAir, name: &str) -> Result<Arc<LiveStream>, ApiError> {
     let deadline = Instant::now() + JOIN_DEADLINE;
     let mut changes = state.pulls.changes();
     loop {
         changes.mark_unchanged();
         let stream = state.hub.stream(name);
         match state.pulls.demand(name) {
-            Demand::NoSource => return find(state, name),
+            Demand::NoSource => return find(&state.hub, name),
             Demand::Failed(error) => {
                 return match stream {
                     Some(stream) if stream.status() == StreamStatus::Live => Ok(stream),

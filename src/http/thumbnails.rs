@@ -63,7 +63,7 @@ pub(super) async fn thumbnail(
     State(state): State<Arc<AppState>>,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
-    let stream = find(&state, &name)?;
+    let stream = find(&state.hub, &name)?;
     let made = timeout(WAITING, state.thumbnails.of(&stream)).await;
     let jpeg = made.map_err(|_| {
         ApiError::Unavailable("other thumbnails are being made: try again".into())

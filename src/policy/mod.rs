@@ -4,18 +4,22 @@
 //! what a simulation of its traffic runs. Nothing here reads a clock or a disk.
 
 mod admission;
+mod fifo;
 mod gdsf;
 mod lru;
 mod replay;
 mod s3fifo;
+mod sieve;
 #[cfg(test)]
 mod tests;
 
 pub use admission::Admission;
+pub use fifo::Fifo;
 pub use gdsf::Gdsf;
 pub use lru::Lru;
 pub use replay::{Replay, Request, replay};
 pub use s3fifo::S3Fifo;
+pub use sieve::Sieve;
 
 use std::fmt;
 use std::hash::Hash;
@@ -103,7 +107,7 @@ fn make_room<K>(
 }
 
 /// The policies, by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PolicyKind {
     /// Greedy-Dual-Size with frequency: what saves the most per byte stays.
     #[default]
@@ -112,14 +116,20 @@ pub enum PolicyKind {
     Lru,
     /// Three queues: what is requested once only goes early.
     S3Fifo,
+    /// What was not requested since the hand came by last goes.
+    Sieve,
+    /// What came first goes.
+    Fifo,
 }
 
 impl PolicyKind {
     /// All of them, with the names they go by.
-    pub const NAMED: [(&'static str, Self); 3] = [
+    pub const NAMED: [(&'static str, Self); 5] = [
         ("gdsf", Self::Gdsf),
         ("lru", Self::Lru),
         ("s3-fifo", Self::S3Fifo),
+        ("sieve", Self::Sieve),
+        ("fifo", Self::Fifo),
     ];
 
     /// This policy, keeping at most `capacity` bytes.
@@ -131,6 +141,8 @@ impl PolicyKind {
             Self::Gdsf => Box::new(Gdsf::new(capacity)),
             Self::Lru => Box::new(Lru::new(capacity)),
             Self::S3Fifo => Box::new(S3Fifo::new(capacity)),
+            Self::Sieve => Box::new(Sieve::new(capacity)),
+            Self::Fifo => Box::new(Fifo::new(capacity)),
         }
     }
 }
@@ -144,7 +156,7 @@ impl fmt::Display for PolicyKind {
 
 /// There is no policy of this name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no eviction policy: expected gdsf, lru or s3-fifo")]
+#[error("{0:?} is no eviction policy: expected gdsf, lru, s3-fifo, sieve or fifo")]
 pub struct UnknownPolicy(pub String);
 
 impl FromStr for PolicyKind {

@@ -26,6 +26,19 @@ pub struct Replay {
     pub missed_cost: u64,
 }
 
+impl Replay {
+    /// Counts a request for what weighs `weight`.
+    pub const fn note(&mut self, weight: Weight, missed: bool) {
+        self.requests += 1;
+        self.bytes += weight.bytes;
+        if missed {
+            self.misses += 1;
+            self.missed_bytes += weight.bytes;
+            self.missed_cost += weight.cost;
+        }
+    }
+}
+
 /// Runs `policy` over `requests`: what is missed is inserted at once.
 pub fn replay<K>(
     policy: &mut dyn Policy<K>,
@@ -33,12 +46,9 @@ pub fn replay<K>(
 ) -> Replay {
     let mut done = Replay::default();
     for Request { key, weight } in requests {
-        done.requests += 1;
-        done.bytes += weight.bytes;
-        if !policy.request(&key) {
-            done.misses += 1;
-            done.missed_bytes += weight.bytes;
-            done.missed_cost += weight.cost;
+        let missed = !policy.request(&key);
+        done.note(weight, missed);
+        if missed {
             policy.insert(key, weight, &none_spared);
         }
     }

@@ -25,7 +25,11 @@ fn names_read_back() {
         assert_eq!(kind.to_string(), name);
     }
     let error = "clock".parse::<PolicyKind>().expect_err("is unknown");
-    assert!(error.to_string().contains("expected gdsf, lru or s3-fifo"));
+    assert!(
+        error
+            .to_string()
+            .contains("expected gdsf, lru, s3-fifo, sieve or fifo")
+    );
 }
 
 #[test]
@@ -91,6 +95,23 @@ fn s3_fifo_keeps_what_comes_again_through_a_scan() {
         insert(&mut lru, key, 5);
     }
     assert!(!(0..4).any(|key| lru.request(&key)));
+}
+
+#[test]
+fn sieve_lets_what_is_requested_stay_where_it_is_and_fifo_does_not() {
+    let (mut sieve, mut fifo) = (Sieve::new(20), Fifo::new(20));
+    let gone = |policy: &mut dyn Policy<u16>| -> Vec<u16> {
+        for key in 0..4 {
+            insert(policy, key, 5);
+        }
+        policy.request(&0);
+        policy.request(&2);
+        let each = |key| insert(policy, key, 5).gone;
+        (10..14).flat_map(each).collect()
+    };
+    // The hand passes 0 and 2 and goes on to what is new, which nobody requested again.
+    assert_eq!(gone(&mut sieve), [1, 3, 10, 11]);
+    assert_eq!(gone(&mut fifo), [0, 1, 2, 3]);
 }
 
 proptest! {

@@ -150,7 +150,7 @@ fn a_store_that_is_not_there_and_a_size_that_is_none_are_bad_input() {
         (&["cache", "gc"], "--to"),
         (
             &["render", "x.json", "-o", "x.mp4", "--eviction", "clock"],
-            "expected gdsf, lru or s3-fifo",
+            "expected gdsf, lru, s3-fifo, sieve or fifo",
         ),
     ] {
         let ran = user.run(args);

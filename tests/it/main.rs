@@ -20,6 +20,7 @@ mod codecs;
 mod crowd;
 mod determinism;
 mod drawn;
+mod edge;
 mod edit_api;
 mod edits;
 mod examples;

@@ -18,7 +18,7 @@ use crate::live::{await_status, folder, recording, send, server};
 use crate::outage::break_off;
 use crate::sdk::{node, run, scripts};
 use crate::support::{Scratch, have_ffmpeg};
-use client::{Client, Seen, Way};
+pub use client::{Client, Seen, Way};
 
 /// How long the encoder is gone: more than a segment and less than it is waited for.
 const OUTAGE: Duration = Duration::from_secs(5);

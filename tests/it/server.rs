@@ -50,17 +50,38 @@ impl Server {
     /// The same, run by the command `under` (which ends with executing what follows
     /// it), with `more` options.
     pub fn start_under(under: &[&str], data: &Path, more: &[&str]) -> Self {
-        let log = File::create(data.join("serve.log")).expect("the server's log");
         let mut words = under.to_vec();
         words.push(env!("CARGO_BIN_EXE_loomcast"));
-        let mut child = Command::new(words[0])
+        let mut command = Command::new(words[0]);
+        command
             .args(&words[1..])
             .args(["serve", "--listen", "127.0.0.1:0", "--threads", "2"])
             .args(more)
             .arg("--assets")
             .arg(shipped("assets"))
             .arg("--templates")
-            .arg(shipped("templates"))
+            .arg(shipped("templates"));
+        Self::run(command, data)
+    }
+
+    /// An edge in front of `upstreams`, over the data folder `data`, with `more` options.
+    pub fn edge(upstreams: &[&str], data: &Path, more: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loomcast"));
+        command.arg("edge");
+        if !more.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        for upstream in upstreams {
+            command.args(["--upstream", upstream]);
+        }
+        command.args(more);
+        Self::run(command, data)
+    }
+
+    /// What `command` runs, when it says that it serves.
+    fn run(mut command: Command, data: &Path) -> Self {
+        let log = File::create(data.join("serve.log")).expect("the server's log");
+        let mut child = command
             .arg("--data-dir")
             .arg(data)
             .stdin(Stdio::null())

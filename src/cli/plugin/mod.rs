@@ -1,6 +1,7 @@
 //! `loomcast plugin`: work on the live streams of a server, from outside of it.
 
 mod record;
+#[cfg(feature = "media")]
 mod watermark;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ pub(super) struct PluginArgs {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    #[cfg(feature = "media")]
     /// Give a live stream back with a picture or text over it, as another stream
     Watermark(watermark::WatermarkArgs),
     /// Record a live stream as it is, to an MP4 that can be played while it is written
@@ -32,6 +34,7 @@ enum PluginCommand {
 
 pub(super) fn run(args: &PluginArgs) -> Result<ExitCode> {
     match &args.command {
+        #[cfg(feature = "media")]
         PluginCommand::Watermark(args) => watermark::run(args),
         PluginCommand::Record(args) => record::run(args),
     }
@@ -132,7 +135,7 @@ fn stop_at_signal() -> CancellationToken {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {
-        crate::cli::serve::stop_signal().await;
+        crate::cli::values::stop_signal().await;
         stopped.cancel();
     });
     stop

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::{StreamArgs, failed, stop_at_signal, trouble};
 use crate::cli::BadInput;
-use crate::cli::inputs::{runtime, size};
+use crate::cli::values::{runtime, size};
 use crate::plugin::record::{RecordPlan, record};
 use crate::recording::{Limits, Recorded};
 

@@ -10,7 +10,7 @@ use clap::Args;
 use super::{StreamArgs, failed, name, stop_at_signal, trouble};
 use crate::broadcast::MAX_NAME_BYTES;
 use crate::cli::BadInput;
-use crate::cli::inputs::runtime;
+use crate::cli::values::runtime;
 use crate::plugin::Over;
 use crate::plugin::watermark::{Marks, WatermarkPlan, watermark};
 use crate::raster::{FontCatalogue, RasterRequest, Rasteriser, Sprite, read_picture};

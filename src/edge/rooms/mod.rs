@@ -7,6 +7,7 @@
 
 mod figures;
 mod live_room;
+mod origin;
 mod pull;
 mod seat;
 mod streams;
@@ -116,10 +117,10 @@ struct Table {
 
 impl Rooms {
     /// None yet; their streams come from `streams`.
-    pub fn new(streams: Arc<dyn Streams>, config: RoomsConfig) -> Self {
+    pub fn new(streams: impl Streams, config: RoomsConfig) -> Self {
         Self(Arc::new(Shared {
             config,
-            streams,
+            streams: Arc::new(streams),
             totals: Totals::default(),
             begun: Instant::now(),
             table: Mutex::new(Table {

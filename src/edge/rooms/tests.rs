@@ -57,7 +57,7 @@ impl Drop for Line {
     }
 }
 
-impl Streams for Origin {
+impl Streams for Arc<Origin> {
     fn open(&self, ask: StreamAsk) -> BoxFuture<'static, Result<StreamAnswer, NoStream>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let feed = self.feed.lock().expect("whole").clone();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::catalogue::CatalogueError;
 use crate::http::ApiError;
 use crate::http::cache_control::NO_STORE;
-use crate::http::router::MAX_BODY_BYTES;
+use crate::http::error::MAX_BODY_BYTES;
 
 pub(super) use crate::jobs::callbacks::OWNER;
 

@@ -20,7 +20,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
-use crate::http::keys::KEY_HEADER;
+use crate::http::cors::KEY_HEADER;
 use crate::http::templates as native;
 use crate::http::{ApiError, AppState};
 
