@@ -17,6 +17,7 @@
 //!   to chunks. Only with the feature `media`.
 //! - [`live`]: frames of live streams to segments. Pure.
 //! - [`recording`]: live streams to files.
+//! - [`room`]: one stream for all viewers of an edge, of several from upstream. Pure.
 //! - [`broadcast`]: live streams on the air, in the cache.
 //! - [`plugin`]: what works on live streams from outside of their server.
 //! - [`edge`]: a cache in front of an origin.
@@ -42,6 +43,7 @@ pub mod catalogue;
 pub mod fetch;
 pub mod live;
 pub mod recording;
+pub mod room;
 pub mod store;
 
 #[cfg(feature = "media")]

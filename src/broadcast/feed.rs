@@ -37,7 +37,7 @@ struct State {
 
 impl Feed {
     /// Nothing yet; keeps as much as `limits` allow.
-    pub(super) fn new(limits: GopLimits) -> Self {
+    pub fn new(limits: GopLimits) -> Self {
         Self {
             state: Mutex::new(State {
                 gop: GopCache::new(limits),
@@ -50,7 +50,7 @@ impl Feed {
     }
 
     /// A stretch begins; what has decode time 0 would have been taken at `taken`.
-    pub(super) fn begin(&self, tracks: Vec<(LiveTrack, Track)>, taken: UnixMillis) {
+    pub fn begin(&self, tracks: Vec<(LiveTrack, Track)>, taken: UnixMillis) {
         let mut state = self.state();
         state.setup = Some(Arc::new(Setup::new(tracks, taken)));
         state.last = [None; LiveTrack::ALL.len()];
@@ -59,7 +59,7 @@ impl Feed {
     }
 
     /// The next frame of the stretch, in the stream's own time.
-    pub(super) fn push(&self, frame: LiveFrame) {
+    pub fn push(&self, frame: LiveFrame) {
         let mut state = self.state();
         let Some(setup) = state.setup.as_ref().map(Arc::clone) else {
             return;
@@ -83,12 +83,12 @@ impl Feed {
     }
 
     /// The publisher has gone: nobody begins with what it sent last.
-    pub(super) fn pause(&self) {
+    pub fn pause(&self) {
         self.state().gop.nobody_joins();
     }
 
     /// Nothing will come any more.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         self.state().over = true;
         self.tell();
     }

@@ -15,9 +15,11 @@ use crate::cache::{CacheConfig, FragmentCache};
 use crate::cli::BadInput;
 use crate::cli::open_files;
 use crate::cli::values::{connections, size, stop_signal};
+use crate::edge::rooms::RoomsConfig;
 use crate::edge::{Client, Edge, EdgeConfig, MAX_UPSTREAMS, Upstream};
 use crate::http::{Connections, edge_router, serve};
 use crate::policy::PolicyKind;
+use crate::room::RoomConfig;
 use crate::store::{ChunkStore, ScrubPlan, Scrubber, StoreConfig};
 
 /// The folder of the store in the data folder: an origin beside it has another.
@@ -87,6 +89,37 @@ pub(super) struct EdgeArgs {
     #[arg(long, value_name = "SECONDS", default_value = "86400")]
     stale_if_error: u64,
 
+    /// How many viewers of a live room have a stream of their own from upstream: one that all
+    /// are given, and the rest to stand by
+    #[arg(
+        long,
+        value_name = "N",
+        env = "LOOMCAST_MASTERS",
+        value_parser = clap::value_parser!(u8).range(1..=16),
+        default_value = "2"
+    )]
+    masters: u8,
+
+    /// How long a live room whose last viewer has left keeps its stream
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_ROOM_LINGER",
+        value_parser = clap::value_parser!(u64).range(..=86_400),
+        default_value = "10"
+    )]
+    room_linger: u64,
+
+    /// How long the stream of a live room may give nothing before another takes over
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_STALL_AFTER",
+        value_parser = clap::value_parser!(u64).range(1..=25),
+        default_value = "2"
+    )]
+    stall_after: u64,
+
     /// Connections of clients at a time; one more is told to come back later (503)
     #[arg(
         long,
@@ -143,6 +176,15 @@ pub(super) fn run(args: &EdgeArgs) -> Result<ExitCode> {
         let config = EdgeConfig {
             stale_if_error: Duration::from_secs(args.stale_if_error),
             passes_writes: args.pass_writes,
+            rooms: RoomsConfig {
+                room: RoomConfig {
+                    masters: args.masters.into(),
+                    linger: Duration::from_secs(args.room_linger),
+                    stall_after: Duration::from_secs(args.stall_after),
+                    ..RoomConfig::default()
+                },
+                ..RoomsConfig::default()
+            },
         };
         let edge = Edge::new(cache.clone(), upstreams, Client::new()?, config);
         let listener = TcpListener::bind(args.listen)

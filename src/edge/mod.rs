@@ -21,6 +21,7 @@ mod parts;
 mod relay;
 mod report;
 mod repr_digest;
+pub mod rooms;
 mod terminals;
 mod trail;
 mod upstream;
@@ -46,6 +47,7 @@ pub use upstream::{
 
 use crate::cache::FragmentCache;
 use answers::Answers;
+use rooms::{Rooms, RoomsConfig};
 use upstream::Upstreams;
 
 /// Why there is no edge.
@@ -64,14 +66,17 @@ pub struct EdgeConfig {
     pub stale_if_error: Duration,
     /// Whether requests that change something are passed on.
     pub passes_writes: bool,
+    /// How live rooms are run.
+    pub rooms: RoomsConfig,
 }
 
 impl Default for EdgeConfig {
-    /// A day; not.
+    /// A day; not; as they are by themselves.
     fn default() -> Self {
         Self {
             stale_if_error: Duration::from_secs(24 * 3600),
             passes_writes: false,
+            rooms: RoomsConfig::default(),
         }
     }
 }
@@ -84,7 +89,8 @@ struct Shared {
     id: EdgeId,
     config: EdgeConfig,
     cache: FragmentCache,
-    upstreams: Upstreams,
+    upstreams: Arc<Upstreams>,
+    rooms: Rooms,
     answers: Answers,
     terminals: Terminals,
     counters: Counters,
@@ -99,11 +105,13 @@ impl Edge {
         client: Client,
         config: EdgeConfig,
     ) -> Self {
+        let upstreams = Arc::new(Upstreams::new(upstreams, client));
         Self(Arc::new(Shared {
+            rooms: Rooms::new(upstreams.clone(), config.rooms),
             id: EdgeId::new(),
             config,
             cache,
-            upstreams: Upstreams::new(upstreams, client),
+            upstreams,
             answers: Answers::new(),
             terminals: Terminals::default(),
             counters: Counters::default(),
@@ -124,6 +132,11 @@ impl Edge {
     /// What media is kept in.
     pub fn cache(&self) -> &FragmentCache {
         &self.0.cache
+    }
+
+    /// Its live rooms.
+    pub fn rooms(&self) -> &Rooms {
+        &self.0.rooms
     }
 
     /// Those who join live streams through it.
@@ -159,6 +172,7 @@ impl Edge {
     /// Ends what waits, or would go on for ever.
     pub fn stop(&self) {
         self.0.stop.cancel();
+        self.0.rooms.stop();
     }
 
     /// Waits until it is stopped.

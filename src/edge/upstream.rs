@@ -210,8 +210,19 @@ impl Upstreams {
     /// else than that it is at fault (5xx). If none does, the last such answer is the
     /// answer.
     pub async fn get(&self, ask: &Ask) -> Result<Answered, NoAnswer> {
+        self.get_apart(ask, None).await
+    }
+
+    /// The same, the one called `apart_from` last.
+    pub async fn get_apart(
+        &self,
+        ask: &Ask,
+        apart_from: Option<&str>,
+    ) -> Result<Answered, NoAnswer> {
         let mut last = Err(NoAnswer::Resting);
-        for upstream in self.all.iter().filter(|upstream| !upstream.is_resting()) {
+        let mut all: Vec<_> = self.all.iter().collect();
+        all.sort_by_key(|upstream| Some(&*upstream.name) == apart_from);
+        for upstream in all.into_iter().filter(|upstream| !upstream.is_resting()) {
             let mut request = Request::new(nothing());
             *request.headers_mut() = ask.headers.clone();
             let answered = self.send(upstream, request, ask).await;

@@ -13,6 +13,7 @@ mod on_air;
 mod pieces;
 mod placed;
 mod push;
+mod pushing;
 mod range;
 mod reload;
 mod repr_digest;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 33] = [
+const LAYERS: [(&str, u8); 34] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -27,12 +27,13 @@ const LAYERS: [(&str, u8); 33] = [
     ("fetch", 2),
     ("live", 2),
     ("recording", 2),
+    ("room", 2),
     ("media", 2),
     ("raster", 2),
     ("render", 2),
     ("broadcast", 3),
-    ("edge", 3),
     ("plugin", 3),
+    ("edge", 3),
     ("delivery", 3),
     ("publish", 3),
     ("jobs", 3),
@@ -44,7 +45,7 @@ const LAYERS: [(&str, u8); 33] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 18] = [
+const BESIDE: [(&str, &[&str]); 19] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
@@ -66,6 +67,7 @@ const BESIDE: [(&str, &[&str]); 18] = [
     ),
     ("cache", &["store"]),
     ("recording", &["live"]),
+    ("room", &["live"]),
     ("render", &["raster", "media"]),
     ("publish", &["delivery"]),
     ("jobs", &["delivery", "publish"]),

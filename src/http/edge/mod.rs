@@ -5,6 +5,7 @@ mod media;
 mod pass;
 mod playlists;
 mod report;
+mod rooms;
 
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ pub fn edge_router(edge: Edge) -> Router {
         .route("/readyz", get(report::ready))
         .route("/metrics", get(report::metrics))
         .route("/v1/edge", get(report::show))
+        .route("/v1/rooms", get(rooms::list))
+        .route("/v1/rooms/{name}", get(rooms::show))
+        .route("/live/{file}", get(rooms::flv))
+        .route("/live/{name}/ws", get(rooms::web_socket))
         .fallback(serve)
         .layer(middleware::from_fn_with_state(edge.clone(), counted::count))
         // Another edge may be in front of this one.

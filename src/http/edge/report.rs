@@ -12,9 +12,11 @@ use prometheus_client::metrics::MetricType;
 use serde_json::{Map, Value, json};
 
 use crate::cache::CacheStats;
+use crate::edge::rooms::RoomsTotals;
 use crate::edge::{Cause, Counts, Edge, Kind, Met, UpstreamReport};
 use crate::http::ApiError;
 use crate::http::cache_control::NO_STORE;
+use crate::http::edge::rooms;
 use crate::http::figures::{count_of, family, gauge, gauge_of, told};
 use crate::store::StoreStats;
 
@@ -102,6 +104,7 @@ struct Figures {
     cache: CacheStats,
     store: StoreStats,
     playlists: (u64, u64),
+    rooms: RoomsTotals,
 }
 
 impl Figures {
@@ -112,6 +115,7 @@ impl Figures {
             cache: edge.cache().stats(),
             store: edge.cache().store().stats(),
             playlists: edge.playlists(),
+            rooms: edge.rooms().totals(),
         }
     }
 }
@@ -187,6 +191,7 @@ impl Collector for Figures {
             "edge_playlist_bytes",
             "Memory that playlists take",
             self.playlists.1,
-        )
+        )?;
+        rooms::encode(&self.rooms, to)
     }
 }
