@@ -97,13 +97,18 @@ fn what_recipients_share_comes_from_the_origin_once() {
     let figures = pair.figures();
     let least: u64 = distinct.values().sum();
     let asked = &figures["upstream_requests"]["chunk"];
-    let came = figures["upstream_bytes"]["chunk"]["fill"].as_u64().expect("bytes");
+    let came = figures["upstream_bytes"]["chunk"]["fill"]
+        .as_u64()
+        .expect("bytes");
     eprintln!(
         "{listed} segments of 30 recipients are {} chunks: {came} of {least} bytes came",
         distinct.len()
     );
     assert!(distinct.len() < listed);
-    assert_eq!(asked, &json!({"fill": distinct.len(), "revalidate": 0, "retry": 0}));
+    assert_eq!(
+        asked,
+        &json!({"fill": distinct.len(), "revalidate": 0, "retry": 0})
+    );
     // A part that begins a track is some bytes longer there than elsewhere.
     assert!(came.abs_diff(least) * 1000 < least, "{came} of {least}");
 }
@@ -114,18 +119,27 @@ fn a_chunk_at_other_times_and_its_parts_cost_the_origin_nothing() {
     let segments = published(&pair.origin, &video_of("Ana", "#a2ffff"));
     let segment = &segments[1];
     let first = pair.edge.get(segment);
-    assert!(first.header("cache-status").contains("fwd=uri-miss"), "{:?}", first.headers);
+    assert!(
+        first.header("cache-status").contains("fwd=uri-miss"),
+        "{:?}",
+        first.headers
+    );
     let mut parts = Vec::new();
     for time in ["0", "1", "77", "90000", "900719925474099"] {
         let moved = at(segment, time);
         let there = pair.edge.get(&moved);
-        assert_eq!(there.header("cache-status"), "loomcast-edge; hit; detail=memory");
+        assert_eq!(
+            there.header("cache-status"),
+            "loomcast-edge; hit; detail=memory"
+        );
         let origin = pair.origin.get(&moved);
         assert_eq!(there.body, origin.body, "{time}");
         for header in ["etag", "cache-control", "content-type", "content-length"] {
             assert_eq!(there.header(header), origin.header(header), "{header}");
         }
-        let known = pair.edge.get_with(&moved, &[("if-none-match", there.header("etag"))]);
+        let known = pair
+            .edge
+            .get_with(&moved, &[("if-none-match", there.header("etag"))]);
         assert_eq!((known.status, known.body.len()), (304, 0));
         let range = pair.edge.get_with(&moved, &[("range", "bytes=10-19")]);
         assert_eq!((range.status, &range.body[..]), (206, &there.body[10..20]));
@@ -139,7 +153,12 @@ fn a_chunk_at_other_times_and_its_parts_cost_the_origin_nothing() {
     assert!(!parts.is_empty());
     let asked = &pair.figures()["upstream_requests"]["chunk"];
     assert_eq!(asked, &json!({"fill": 1, "revalidate": 0, "retry": 0}));
-    for nothing in [at(segment, "00"), at(segment, "x"), "/c/x/0.m4s".into(), "/i/x.mp4".into()] {
+    for nothing in [
+        at(segment, "00"),
+        at(segment, "x"),
+        "/c/x/0.m4s".into(),
+        "/i/x.mp4".into(),
+    ] {
         assert_eq!(pair.edge.get(&nothing).status, 404, "{nothing}");
     }
 }
@@ -162,7 +181,10 @@ fn fifty_who_want_a_chunk_at_once_are_one_request_upstream() {
     assert!(bodies.iter().all(|body| body == &bodies[0]));
     assert_eq!(bodies[0], pair.origin.get(segment).body);
     let figures = pair.figures();
-    assert_eq!(figures["upstream_requests"]["chunk"]["fill"], 1, "{figures:#}");
+    assert_eq!(
+        figures["upstream_requests"]["chunk"]["fill"], 1,
+        "{figures:#}"
+    );
     let met = &figures["requests"]["chunk"];
     assert_eq!(met["error"], 0);
     let all = ["hit", "collapsed", "miss"].map(|how| met[how].as_u64().expect("a number"));
@@ -200,7 +222,11 @@ fn what_does_not_verify_is_neither_served_nor_kept_and_what_is_kept_is_served_on
         recovered(&edge);
         between.set(fault);
         let refused = edge.get(segment);
-        assert!(matches!(refused.status, 502 | 503), "{fault:?}: {}", refused.status);
+        assert!(
+            matches!(refused.status, 502 | 503),
+            "{fault:?}: {}",
+            refused.status
+        );
         assert!(refused.json()["error"]["message"].is_string());
         assert_eq!(edge.get(&kept).body, expected, "{fault:?}");
         between.set(Fault::None);
@@ -234,7 +260,10 @@ fn another_upstream_takes_over_whatever_is_wrong_with_the_first() {
         assert_eq!(there.body, origin.get(segment).body, "{fault:?}");
     }
     let figures = edge.get("/v1/edge").json();
-    assert!(figures["upstreams"][0]["failures"].as_u64() > Some(0), "{figures:#}");
+    assert!(
+        figures["upstreams"][0]["failures"].as_u64() > Some(0),
+        "{figures:#}"
+    );
     assert_eq!(figures["upstreams"][1]["failures"], 0, "{figures:#}");
 }
 
@@ -255,7 +284,11 @@ fn a_video_plays_on_from_the_edge_when_its_origin_is_dead() {
         let arguments = ["-v", "error", "-i", &index, "-f", "framemd5", "-"];
         let output = Command::new("ffmpeg").args(arguments).output();
         let output = output.expect("ffmpeg runs");
-        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("text")
     };
     let first = play();
@@ -291,7 +324,10 @@ fn edges_can_be_chained_and_a_circle_of_them_is_refused() {
         assert_eq!(there.status, 200, "{}", there.text());
         assert_eq!(there.body, origin.get(&segment).body);
         let init = outer.get(&segment);
-        assert_eq!(init.header("cache-status"), "loomcast-edge; hit; detail=memory");
+        assert_eq!(
+            init.header("cache-status"),
+            "loomcast-edge; hit; detail=memory"
+        );
     }
     let shown = outer.get(&format!("/v1/videos/{id}"));
     assert_eq!(shown.json()["id"], id);
@@ -317,7 +353,10 @@ fn an_edge_changes_nothing_unless_it_is_told_to() {
     } = Pair::start(&[]);
     let request = video_of("Ana", "#a8ffff").to_string();
     let refused = edge.post("/v1/videos", request.as_bytes());
-    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));
+    assert_eq!(
+        (refused.status, refused.header("allow")),
+        (405, "GET, HEAD")
+    );
     let data = folder();
     let writing = Server::edge(&[&origin.url("")], data.path(), &["--pass-writes"]);
     let made = writing.post("/v1/videos", request.as_bytes());
@@ -334,9 +373,15 @@ fn options_of_an_edge_that_make_no_sense_end_it_with_2_and_say_why() {
         (&[][..], &["--upstream"][..]),
         (&["--upstream", "origin:8080"], &["http://", "origin:8080"]),
         (&["--upstream", "http://a:b@c"], &["password"]),
-        (&["--upstream", "http://a", "--memory", "much"], &["--memory"]),
+        (
+            &["--upstream", "http://a", "--memory", "much"],
+            &["--memory"],
+        ),
         (&["--upstream", "http://a", "--eviction", "x"], &["gdsf"]),
-        (&["--upstream", "http://a", "--stale-if-error", "-1"], &["stale"]),
+        (
+            &["--upstream", "http://a", "--stale-if-error", "soon"],
+            &["stale"],
+        ),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_loomcast"))
             .arg("edge")
@@ -459,8 +504,11 @@ fn an_edge_gives_its_terminals_identifiers_of_its_own() {
     assert_eq!(pair.origin.get("/live/show/video.m3u8").status, 200);
     let address = |server: &Server| {
         let index = server.get("/live/show/index.m3u8").text();
-        let uri = index.lines().find(|line| line.starts_with("video.m3u8?viewer="));
-        uri.unwrap_or_else(|| panic!("no identifier: {index}")).to_owned()
+        let uri = index
+            .lines()
+            .find(|line| line.starts_with("video.m3u8?viewer="));
+        uri.unwrap_or_else(|| panic!("no identifier: {index}"))
+            .to_owned()
     };
     let uris: Vec<String> = (0..20).map(|_| address(&pair.edge)).collect();
     let distinct: std::collections::BTreeSet<_> = uris.iter().collect();
@@ -476,7 +524,11 @@ fn an_edge_gives_its_terminals_identifiers_of_its_own() {
     });
     for index in &indices {
         assert_eq!(index.status, 200, "{}", index.text());
-        assert!(index.header("cache-control").starts_with("private"), "{:?}", index.headers);
+        assert!(
+            index.header("cache-control").starts_with("private"),
+            "{:?}",
+            index.headers
+        );
     }
     let joins = pair.origin.get("/v1/live/show").json()["joins"].clone();
     eprintln!("{joins}");

@@ -110,7 +110,9 @@ fn pass(mut client: TcpStream, origin: &str, fault: Fault) -> Option<()> {
 
 /// The head of a request; it has no body.
 fn head(client: &mut TcpStream) -> Option<String> {
-    client.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+    client
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .ok()?;
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
