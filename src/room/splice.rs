@@ -131,6 +131,8 @@ impl Splice {
                 self.seek();
             }
             Demuxed::Frame(frame) => self.frame(frame, &mut out),
+            // A server pushes what it has turned.
+            Demuxed::Other(_) | Demuxed::LeftOut(_) => {}
         }
         out
     }
@@ -402,8 +404,8 @@ impl Splice {
         let time = frame.decode_time;
         let shown = time + i64::from(frame.composition_offset);
         let guess = match frame.track {
-            LiveTrack::Video => timescale / FIRST_PICTURE_DIVISOR,
             LiveTrack::Audio => AAC_FRAME_SAMPLES,
+            _ => timescale / FIRST_PICTURE_DIVISOR,
         };
         track.last = Some(track.last.map_or(
             Last {
@@ -471,8 +473,8 @@ pub fn lead(tracks: &[(LiveTrack, Track)]) -> Option<LiveTrack> {
 
 const fn other(kind: LiveTrack) -> LiveTrack {
     match kind {
-        LiveTrack::Video => LiveTrack::Audio,
         LiveTrack::Audio => LiveTrack::Video,
+        _ => LiveTrack::Audio,
     }
 }
 

@@ -55,6 +55,7 @@ impl Standby {
                 return;
             }
             Demuxed::Frame(frame) => frame,
+            Demuxed::Other(_) | Demuxed::LeftOut(_) => return,
         };
         let starts = frame.sync && Some(frame.track) == lead(&self.tracks);
         let start = starts.then(|| FrameId::of(&frame));

@@ -379,7 +379,7 @@ fn options_of_an_edge_that_make_no_sense_end_it_with_2_and_say_why() {
         ),
         (&["--upstream", "http://a", "--eviction", "x"], &["gdsf"]),
         (
-            &["--upstream", "http://a", "--stale-if-error", "-1"],
+            &["--upstream", "http://a", "--stale-if-error", "soon"],
             &["stale"],
         ),
     ] {

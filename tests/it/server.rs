@@ -255,12 +255,12 @@ impl Drop for Server {
 /// What a server answered.
 pub struct Answer {
     pub status: u16,
-    pub headers: ureq::http::HeaderMap,
+    pub headers: http::HeaderMap,
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, path: &str) -> Self {
+    fn read(answer: Result<http::Response<ureq::Body>, ureq::Error>, path: &str) -> Self {
         let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
         let (head, mut body) = answer.into_parts();
         let body = body.with_config().limit(1 << 30).read_to_vec();

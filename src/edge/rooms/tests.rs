@@ -113,7 +113,7 @@ impl Streams for Arc<Origin> {
 }
 
 impl Origin {
-    fn open(&self) -> usize {
+    fn streaming(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
@@ -313,7 +313,7 @@ async fn all_viewers_of_a_room_are_given_what_its_masters_are_sent() {
     scene.run(Duration::from_secs(3)).await;
     viewers.extend((0..480).map(|_| scene.watch()));
     scene.run(Duration::from_secs(3)).await;
-    assert_eq!((scene.origin.open(), scene.origin.asked()), (2, 2));
+    assert_eq!((scene.origin.streaming(), scene.origin.asked()), (2, 2));
     let roles: Vec<_> = viewers.iter().take(3).map(|viewer| viewer.role).collect();
     assert_eq!(roles, [Role::Primary, Role::Secondary, Role::Slave]);
     for viewer in &viewers {
@@ -376,9 +376,9 @@ async fn hand_overs(masters: usize, reason: Reason) {
         assert_eq!(pictures.last().expect("pictures").0, scene.picture - 1);
     }
     assert!(
-        scene.origin.open() <= masters + 1,
+        scene.origin.streaming() <= masters + 1,
         "{}",
-        scene.origin.open()
+        scene.origin.streaming()
     );
 }
 
@@ -455,14 +455,14 @@ async fn nothing_is_pulled_on_with_no_viewer() {
     let mut scene = Scene::new(2);
     let viewers: Vec<_> = (0..4).map(|_| scene.watch()).collect();
     scene.run(Duration::from_secs(2)).await;
-    assert_eq!(scene.origin.open(), 2);
+    assert_eq!(scene.origin.streaming(), 2);
     viewers.into_iter().for_each(Viewing::leave);
     scene.run(Duration::from_millis(200)).await;
-    assert_eq!(scene.origin.open(), 1, "none stands by for nobody");
+    assert_eq!(scene.origin.streaming(), 1, "none stands by for nobody");
     scene.run(Duration::from_millis(9_600)).await;
-    assert_eq!(scene.origin.open(), 1);
+    assert_eq!(scene.origin.streaming(), 1);
     scene.run(Duration::from_millis(400)).await;
-    assert_eq!(scene.origin.open(), 0);
+    assert_eq!(scene.origin.streaming(), 0);
     assert!(scene.rooms.room(SHOW).is_none());
 }
 
@@ -489,7 +489,7 @@ async fn rooms_are_freed_when_they_are_over() {
         scene.unpublish();
         sleep(Duration::from_secs(1)).await;
         drop(viewer);
-        assert_eq!(scene.origin.open(), 0, "round {round}");
+        assert_eq!(scene.origin.streaming(), 0, "round {round}");
         let totals = scene.rooms.totals();
         assert_eq!(
             (totals.rooms, totals.upstreams, totals.held_bytes),
@@ -531,7 +531,10 @@ async fn asking_again_and_again_for_a_missing_stream_leaves_nothing_behind() {
     assert!(scene.origin.asked() <= 6, "{}", scene.origin.asked());
     assert!(refused >= 990, "{refused}");
     sleep(Duration::from_secs(1)).await;
-    assert_eq!((scene.origin.open(), scene.rooms.totals().rooms), (0, 0));
+    assert_eq!(
+        (scene.origin.streaming(), scene.rooms.totals().rooms),
+        (0, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -565,7 +568,7 @@ async fn who_joins_a_room_that_closes_at_that_moment_opens_another() {
     assert!(again.seat.as_ref().map(Seat::generation) > generation);
     scene.run(Duration::from_secs(1)).await;
     again.is_flawless();
-    assert_eq!(scene.origin.open(), 1);
+    assert_eq!(scene.origin.streaming(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -592,5 +595,5 @@ async fn an_edge_that_stops_ends_its_rooms() {
     scene.rooms.stop();
     assert_eq!(viewer.ended.await.expect("it ran"), Ended::Over);
     assert!(scene.join().is_err());
-    assert_eq!(scene.origin.open(), 0);
+    assert_eq!(scene.origin.streaming(), 0);
 }
