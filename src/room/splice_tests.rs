@@ -121,8 +121,8 @@ impl Broadcast {
 
 fn microseconds(frame: &LiveFrame) -> i64 {
     let rate = match frame.track {
-        LiveTrack::Video => 90_000,
         LiveTrack::Audio => 48_000,
+        _ => 90_000,
     };
     frame.decode_time * 1_000_000 / rate
 }
@@ -162,6 +162,7 @@ impl Viewers {
             match given {
                 Demuxed::Begin(_) => self.setups += 1,
                 Demuxed::Frame(frame) => self.given.push(frame),
+                Demuxed::Other(_) | Demuxed::LeftOut(_) => unreachable!("all sound is AAC"),
             }
         }
     }

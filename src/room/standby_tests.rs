@@ -34,7 +34,7 @@ fn pictures(all: &[Demuxed]) -> Vec<String> {
         Demuxed::Frame(frame) if frame.track == LiveTrack::Video => {
             Some(String::from_utf8_lossy(&frame.data).into_owned())
         }
-        Demuxed::Frame(_) | Demuxed::Begin(_) => None,
+        _ => None,
     };
     all.iter().filter_map(picture).collect()
 }

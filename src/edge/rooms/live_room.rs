@@ -194,7 +194,7 @@ impl LiveRoom {
             // server may have kept it.
             let is_news = match &demuxed {
                 Demuxed::Frame(frame) => inner.room.is_well(now) || !inner.splice.gave(frame),
-                Demuxed::Begin(_) => false,
+                Demuxed::Begin(_) | Demuxed::Other(_) | Demuxed::LeftOut(_) => false,
             };
             pull.standby.push(demuxed, &inner.splice);
             if !is_news {
@@ -329,6 +329,7 @@ impl LiveRoom {
                     }
                     self.feed.push(frame);
                 }
+                Demuxed::Other(_) | Demuxed::LeftOut(_) => {}
             }
         }
     }
