@@ -57,8 +57,8 @@ pub fn run(choices: &mut Choices<'_>) {
 
 fn timescale(clocks: &Clocks, track: LiveTrack) -> u32 {
     let clock = match track {
-        LiveTrack::Video => clocks.video,
         LiveTrack::Audio => clocks.audio,
+        _ => clocks.video,
     };
     clock.unwrap_or(1)
 }
@@ -134,7 +134,7 @@ fn anyhow(choices: &mut Choices<'_>, clocks: &Clocks) -> Vec<LiveFrame> {
             3 => 4 * clock,
             4 => 5 * clock,
             5 => 1 << 33,
-            6 => (1 << 33) * -1,
+            6 => -(1 << 33),
             7 => choices.below(1 << 40) as i64,
             8..12 => clock / 25,
             _ => clock / 2,
@@ -349,8 +349,8 @@ fn same_frames<'a>(
         (Some(_), None) => i64::MAX,
     };
     let is_shown = |frame: &&LiveFrame| match frame.track {
-        LiveTrack::Video => clocks.video.is_some(),
         LiveTrack::Audio => clocks.audio.is_some() && ms(frame) >= heard_from,
+        _ => clocks.video.is_some(),
     };
     let expected: Vec<&LiveFrame> = went_in.filter(is_shown).collect();
     assert_eq!(came_out.len(), expected.len());

@@ -15,14 +15,16 @@ pub(super) fn base(headers: &HeaderMap) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     #[test]
     fn addresses_are_those_by_which_the_client_came() {
         let of = |pairs: &[(&'static str, &'static str)]| {
             let headers = pairs.iter().map(|(name, value)| {
-                let name = axum::http::HeaderName::from_static(name);
-                (name, axum::http::HeaderValue::from_static(value))
+                let name = HeaderName::from_static(name);
+                (name, HeaderValue::from_static(value))
             });
             base(&headers.collect())
         };

@@ -121,7 +121,7 @@ mod tests {
 
     fn routes() -> Router {
         let pieces = || async {
-            let pieces = ["gro", "wing"].map(|piece| Ok::<_, std::io::Error>(piece));
+            let pieces = ["gro", "wing"].map(Ok::<_, std::io::Error>);
             Body::from_stream(futures_util::stream::iter(pieces))
         };
         let broken = || async {

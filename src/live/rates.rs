@@ -100,7 +100,7 @@ impl Rates {
         };
         *pictures += 1;
         let lasted = ms.saturating_sub(*begun);
-        if lasted >= COUNTED_MS || lasted < 0 {
+        if !(0..COUNTED_MS).contains(&lasted) {
             let lasted = u64::try_from(lasted).ok().filter(|lasted| *lasted > 0);
             self.steady = lasted.map(|lasted| usual(*pictures * 1_000_000 / lasted));
             self.counted = Some((ms, 0));

@@ -18,12 +18,12 @@ fn standby(
     let mut standby = Standby::new(limits);
     splice.push(Demuxed::Begin(tracks(true, b"a")));
     standby.push(Demuxed::Begin(tracks(true, b"a")), &splice);
-    for index in 0..given.max(heard) {
+    for (index, frame) in frames.iter().enumerate().take(given.max(heard)) {
         if index < given {
-            splice.push(Demuxed::Frame(frames[index].clone()));
+            splice.push(Demuxed::Frame(frame.clone()));
         }
         if index < heard {
-            standby.push(Demuxed::Frame(frames[index].clone()), &splice);
+            standby.push(Demuxed::Frame(frame.clone()), &splice);
         }
     }
     (splice, standby)

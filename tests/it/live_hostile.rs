@@ -61,7 +61,7 @@ impl Beside {
     }
 
     /// All that the viewer took is as it was sent, from a key frame to the end.
-    fn is_unharmed(mut self, server: &Server) {
+    fn expect_unharmed(mut self, server: &Server) {
         assert!(self.publisher.wait().expect("it ends").success());
         assert!(self.viewer.wait().expect("it ends").success());
         let taken = self.scratch.path("taken.flv");
@@ -158,7 +158,7 @@ fn noise_silence_and_huge_messages_at_every_door_harm_nobody_beside_them() {
         after < before + MEMORY_KIB,
         "{before} KiB became {after} KiB"
     );
-    beside.is_unharmed(&server);
+    beside.expect_unharmed(&server);
     drop(open);
     let log = log(&data);
     assert!(

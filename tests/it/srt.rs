@@ -267,6 +267,9 @@ fn encoders_publish_by_ipv6_too() {
     same_frames(&server, "show", &file);
 }
 
+/// Where datagrams go on to.
+type Sending = Box<dyn Fn(&[u8]) + Send>;
+
 /// A way between an encoder and the server on which datagrams are lost, come twice, and
 /// overtake one another, always the same ones of so many.
 fn rough_way(server: &str) -> String {
@@ -275,7 +278,7 @@ fn rough_way(server: &str) -> String {
     inside.connect(server).expect("the server");
     let address = outside.local_addr().expect("an address").to_string();
     let encoder = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let pass = |from: UdpSocket, send: Box<dyn Fn(&[u8]) + Send>| {
+    let pass = |from: UdpSocket, send: Sending| {
         std::thread::spawn(move || {
             let mut datagram = [0; 2048];
             let mut held: Option<Vec<u8>> = None;
