@@ -193,12 +193,12 @@ fn what_gstreamer_publishes_comes_out_frame_by_frame_as_it_went_in() {
         let index = server.url("/live/show/index.m3u8");
         for (track, how) in [
             ("0:v", &["-fps_mode", "passthrough"][..]),
-            ("0:a", &["-c", "copy"]),
+            ("0:a:0", &["-c", "copy"]),
         ] {
             let (went_in, came_out) = (frames(source, track, how), frames(&index, track, how));
             // As with ffmpeg: sound before the first picture is not heard.
             let skipped = went_in.len() - came_out.len();
-            let most = if track == "0:a" { 3 } else { 0 };
+            let most = if track == "0:a:0" { 3 } else { 0 };
             assert!(skipped <= most, "{sink}: {track}: {skipped}");
             assert_eq!(came_out, went_in[skipped..], "{sink}: {track}");
         }

@@ -188,7 +188,7 @@ fn foreign_names_stay_in_their_places() {
         ("takumi::", &["raster/", "render/"]),
         ("axum::", &["http/"]),
         ("ureq::", &["fetch/"]),
-        ("hyper_util::", &["edge/"]),
+        ("hyper_util::", &["edge/", "http/serve.rs"]),
         ("hyper_rustls::", &["edge/"]),
         ("rtmp_runtime::", &["live/rtmp/"]),
         ("clap::", &["cli/", "main.rs"]),
