@@ -12,8 +12,9 @@ pub(super) struct RollingClock {
 
 impl RollingClock {
     /// A clock of `bits` bits, 1 to 63. Where it steps by more than `longest`, it begins
-    /// anew at 0: what follows has nothing to do with what was, and no source can have
-    /// it count to where numbers end.
+    /// anew at the time that it is told, as at first: what follows has nothing to do with
+    /// what was, no source can have it count to where numbers end, and whoever reads the
+    /// same clock elsewhere has the same times.
     pub const fn new(bits: u32, longest: u64) -> Self {
         Self {
             bits,
@@ -23,7 +24,7 @@ impl RollingClock {
         }
     }
 
-    /// What it shows, counted on from its first time, or from 0 after a step that was too long.
+    /// What it shows, counted on from its first time, or from that after a step that was too long.
     pub const fn now(&self) -> i64 {
         self.now
     }
@@ -31,14 +32,15 @@ impl RollingClock {
     /// How far it went to `time`: forwards or backwards, whichever is nearer.
     pub fn step(&mut self, time: u64) -> i64 {
         let unused = 64 - self.bits;
+        let begins = i64::try_from(time).unwrap_or(0);
         let Some(last) = self.last.replace(time) else {
-            self.now = i64::try_from(time).unwrap_or(0);
-            return self.now;
+            self.now = begins;
+            return begins;
         };
         // The sign is that of the highest bit that the clock has.
         let step = (time.wrapping_sub(last) << unused).cast_signed() >> unused;
         self.now = match step.unsigned_abs() > self.longest {
-            true => 0,
+            true => begins,
             false => self.now.saturating_add(step),
         };
         step
@@ -67,9 +69,10 @@ mod tests {
         let mut clock = RollingClock::new(32, 1000);
         clock.step(5);
         for jump in 1..100_u64 {
-            let step = clock.step(jump * ((1 << 31) - 1) % (1 << 32));
+            let time = jump * ((1 << 31) - 1) % (1 << 32);
+            let step = clock.step(time);
             assert!(step.unsigned_abs() > 1000);
-            assert_eq!(clock.now(), 0);
+            assert_eq!(clock.now(), time.cast_signed());
         }
     }
 }
