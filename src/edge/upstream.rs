@@ -229,7 +229,10 @@ impl Upstreams {
             match answered {
                 Ok(answered) if !is_fault(answered.response.status()) => return Ok(answered),
                 Ok(answered) => {
-                    upstream.faulted();
+                    // That it has nothing now, as of a stream without an encoder, is no fault.
+                    if answered.response.status() != StatusCode::SERVICE_UNAVAILABLE {
+                        upstream.faulted();
+                    }
                     last = Ok(answered);
                 }
                 Err(error) => {
@@ -324,7 +327,48 @@ pub fn is_fault(status: StatusCode) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// A server that answers everything with `code`.
+    async fn answering(code: StatusCode) -> Upstream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let head =
+                    format!("HTTP/1.1 {code}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let mut asked = [0; 1024];
+                drop(stream.read(&mut asked).await);
+                drop(stream.write_all(head.as_bytes()).await);
+            }
+        });
+        Upstream::new(&format!("http://{address}")).expect("an upstream")
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_at_fault_rests_and_one_that_has_nothing_now_is_asked_again() {
+        for (code, asked) in [
+            (StatusCode::INTERNAL_SERVER_ERROR, 5),
+            (StatusCode::SERVICE_UNAVAILABLE, 8),
+        ] {
+            let client = Client::new().expect("a client");
+            let upstreams = Upstreams::new(vec![answering(code).await], client);
+            let ask = Ask {
+                path: PathAndQuery::from_static("/live/show.flv"),
+                headers: HeaderMap::new(),
+                trail: EdgeId::new().own(),
+                patience: Duration::from_secs(10),
+            };
+            for _ in 0..8 {
+                drop(upstreams.get(&ask).await);
+            }
+            assert_eq!(upstreams.report()[0].requests, asked, "{code}");
+            assert_eq!(upstreams.any_is_well(), asked == 8, "{code}");
+        }
+    }
 
     #[test]
     fn an_upstream_is_an_address_without_secrets_or_query() {
