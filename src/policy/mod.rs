@@ -4,9 +4,8 @@
 //! what a simulation of its traffic runs. Nothing here reads a clock or a disk.
 
 mod admission;
-mod fifo;
 mod gdsf;
-mod lru;
+mod queue;
 mod replay;
 mod s3fifo;
 mod sieve;
@@ -14,9 +13,8 @@ mod sieve;
 mod tests;
 
 pub use admission::Admission;
-pub use fifo::Fifo;
 pub use gdsf::Gdsf;
-pub use lru::Lru;
+pub use queue::Queue;
 pub use replay::{Replay, Request, replay};
 pub use s3fifo::S3Fifo;
 pub use sieve::Sieve;
@@ -139,10 +137,10 @@ impl PolicyKind {
     {
         match self {
             Self::Gdsf => Box::new(Gdsf::new(capacity)),
-            Self::Lru => Box::new(Lru::new(capacity)),
+            Self::Lru => Box::new(Queue::lru(capacity)),
             Self::S3Fifo => Box::new(S3Fifo::new(capacity)),
             Self::Sieve => Box::new(Sieve::new(capacity)),
-            Self::Fifo => Box::new(Fifo::new(capacity)),
+            Self::Fifo => Box::new(Queue::fifo(capacity)),
         }
     }
 }

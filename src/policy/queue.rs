@@ -1,4 +1,4 @@
-//! Least recently used.
+//! One queue: the least recently used goes first, or the one that came first.
 
 use std::hash::Hash;
 
@@ -6,18 +6,39 @@ use hashlink::LinkedHashMap;
 
 use super::{Insertion, Policy, Spared, Weight, make_room};
 
-/// Keeps what was requested last.
-pub struct Lru<K> {
-    /// The one longest not requested first.
+/// Who goes to the end of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Whoever is requested.
+    ByUse,
+    /// Whoever is new.
+    ByArrival,
+}
+
+/// Keeps what was requested last, or what came last.
+pub struct Queue<K> {
+    order: Order,
+    /// The one that goes next first.
     kept: LinkedHashMap<K, u64>,
     bytes: u64,
     capacity: u64,
 }
 
-impl<K: Eq + Hash> Lru<K> {
-    /// Keeps at most `capacity` bytes.
-    pub fn new(capacity: u64) -> Self {
+impl<K: Eq + Hash> Queue<K> {
+    /// Keeps at most `capacity` bytes of what was requested last.
+    pub fn lru(capacity: u64) -> Self {
+        Self::new(Order::ByUse, capacity)
+    }
+
+    /// Keeps at most `capacity` bytes of what came last, however often the rest is
+    /// requested. What the better ones are measured against.
+    pub fn fifo(capacity: u64) -> Self {
+        Self::new(Order::ByArrival, capacity)
+    }
+
+    fn new(order: Order, capacity: u64) -> Self {
         Self {
+            order,
             kept: LinkedHashMap::new(),
             bytes: 0,
             capacity,
@@ -25,9 +46,12 @@ impl<K: Eq + Hash> Lru<K> {
     }
 }
 
-impl<K: Clone + Eq + Hash + Send> Policy<K> for Lru<K> {
+impl<K: Clone + Eq + Hash + Send> Policy<K> for Queue<K> {
     fn request(&mut self, key: &K) -> bool {
-        self.kept.to_back(key).is_some()
+        match self.order {
+            Order::ByUse => self.kept.to_back(key).is_some(),
+            Order::ByArrival => self.kept.contains_key(key),
+        }
     }
 
     fn insert(&mut self, key: K, weight: Weight, spared: Spared<K>) -> Insertion<K> {

@@ -90,7 +90,7 @@ fn s3_fifo_keeps_what_comes_again_through_a_scan() {
         insert(&mut policy, key, 5);
     }
     assert!((0..4).any(|key| policy.request(&key)), "the scan took all");
-    let mut lru = Lru::new(100);
+    let mut lru = Queue::lru(100);
     for key in (0..4).chain(100..400) {
         insert(&mut lru, key, 5);
     }
@@ -99,7 +99,7 @@ fn s3_fifo_keeps_what_comes_again_through_a_scan() {
 
 #[test]
 fn sieve_lets_what_is_requested_stay_where_it_is_and_fifo_does_not() {
-    let (mut sieve, mut fifo) = (Sieve::new(20), Fifo::new(20));
+    let (mut sieve, mut fifo) = (Sieve::new(20), Queue::fifo(20));
     let gone = |policy: &mut dyn Policy<u16>| -> Vec<u16> {
         for key in 0..4 {
             insert(policy, key, 5);
