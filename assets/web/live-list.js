@@ -10,7 +10,8 @@ import { el, plural, setText, size } from "./dom.js";
 /** What the server calls them, and what people do. @type {Record<string, string>} */
 const STATUS = { live: "live", away: "encoder away", ended: "ended" };
 /** @type {Record<string, string>} */
-const PROTOCOLS = { http_flv: "FLV", websocket: "WebSocket", dictionary: "dictionary" };
+const PROTOCOLS = { http_flv: "FLV", websocket: "WebSocket", dictionary: "dictionary",
+  hls: "HLS", ll_hls: "LL-HLS", lhls: "LHLS" };
 
 export class LiveList {
   /**
@@ -72,5 +73,5 @@ function about({ since_unix_ms, tracks }) {
 function traffic({ bytes_in, audience }) {
   const parts = Object.entries(audience?.now ?? {}).filter(([, count]) => count > 0);
   const viewers = parts.map(([protocol, count]) => `${count} ${PROTOCOLS[protocol] ?? protocol}`).join(", ");
-  return `${size(bytes_in)} in · ${viewers ? `viewers: ${viewers}` : "no push viewers"} · ${plural(audience?.skips ?? 0, "skip")}`;
+  return `${size(bytes_in)} in · ${viewers ? `viewers: ${viewers}` : "no viewers"} · ${plural(audience?.skips ?? 0, "skip")}`;
 }

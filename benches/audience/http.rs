@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 pub struct Connection {
     socket: BufReader<TcpStream>,
     line: String,
+    agent: String,
 }
 
 pub struct Answer {
@@ -25,7 +26,14 @@ impl Connection {
         Ok(Self {
             socket: BufReader::with_capacity(4 << 10, socket),
             line: String::new(),
+            agent: String::new(),
         })
+    }
+
+    /// From one who goes by that name.
+    pub fn of(mut self, agent: &str) -> Self {
+        self.agent = format!("user-agent: {agent}\r\n");
+        self
     }
 
     pub async fn get(&mut self, path: &str) -> io::Result<Answer> {
@@ -53,7 +61,8 @@ impl Connection {
         path: &str,
         headers: &str,
     ) -> io::Result<(u16, Option<String>, Option<usize>)> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
+        let agent = &self.agent;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{agent}{headers}\r\n");
         self.socket.write_all(request.as_bytes()).await?;
         let mut status = None;
         let (mut location, mut length) = (None, None);

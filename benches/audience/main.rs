@@ -108,7 +108,7 @@ async fn watch(folder: &std::path::Path, clip: Clip, wishes: &Wishes) -> ExitCod
     tokio::time::sleep(Duration::from_secs(3)).await;
     let begin = Instant::now() + RAMP + SETTLE;
     let end = begin + Duration::from_secs(wishes.seconds);
-    let observer = tokio::spawn(Player::video(server.address(), begin).observe(end));
+    let observer = tokio::spawn(Player::video(server.address(), "observer", begin).observe(end));
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = server.usage();
 
@@ -119,11 +119,12 @@ async fn watch(folder: &std::path::Path, clip: Clip, wishes: &Wishes) -> ExitCod
         came += 1;
         RAMP * u32::try_from(came).expect("few") / u32::try_from(all).expect("few")
     };
-    for _ in 0..wishes.viewers {
+    for viewer in 0..wishes.viewers {
         let turn = turn();
+        let viewer = format!("viewer-{viewer}");
         for player in [
-            Player::video(server.address(), begin),
-            Player::audio(server.address(), begin),
+            Player::video(server.address(), &viewer, begin),
+            Player::audio(server.address(), &viewer, begin),
         ] {
             players.spawn(async move {
                 tokio::time::sleep(turn).await;
@@ -213,6 +214,7 @@ async fn watch(folder: &std::path::Path, clip: Clip, wishes: &Wishes) -> ExitCod
         "slow viewers           skipped {} times, {} were cut off",
         told["audience"]["skips"], told["audience"]["cut_off"]
     );
+    println!("counted by the server  {}", told["audience"]["now"]);
     let whole = played.holes + played.errors + pushed.holes + pushed.ended == 0;
     let some = (wishes.viewers == 0 || played.parts > 0) && (wishes.push == 0 || pushed.count > 0);
     match whole && some {

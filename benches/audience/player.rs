@@ -16,6 +16,8 @@ use crate::playlist::{PartId, Playlist};
 pub struct Player {
     address: SocketAddr,
     track: &'static str,
+    /// Whose it is: a viewer plays two tracks.
+    viewer: String,
     /// From when on it is measured.
     begin: Instant,
     played: Played,
@@ -52,18 +54,19 @@ impl Played {
 }
 
 impl Player {
-    pub fn video(address: SocketAddr, begin: Instant) -> Self {
-        Self::of("video", address, begin)
+    pub fn video(address: SocketAddr, viewer: &str, begin: Instant) -> Self {
+        Self::of("video", address, viewer, begin)
     }
 
-    pub fn audio(address: SocketAddr, begin: Instant) -> Self {
-        Self::of("audio", address, begin)
+    pub fn audio(address: SocketAddr, viewer: &str, begin: Instant) -> Self {
+        Self::of("audio", address, viewer, begin)
     }
 
-    fn of(track: &'static str, address: SocketAddr, begin: Instant) -> Self {
+    fn of(track: &'static str, address: SocketAddr, viewer: &str, begin: Instant) -> Self {
         Self {
             address,
             track,
+            viewer: viewer.to_owned(),
             begin,
             played: Played::default(),
             reached: None,
@@ -79,8 +82,8 @@ impl Player {
     }
 
     async fn follow(&mut self, end: Instant) -> io::Result<()> {
-        let mut reload = Connection::open(self.address).await?;
-        let mut load = Connection::open(self.address).await?;
+        let mut reload = Connection::open(self.address).await?.of(&self.viewer);
+        let mut load = Connection::open(self.address).await?.of(&self.viewer);
         let path = format!("/live/{STREAM}/{}.m3u8", self.track);
         let mut text = text_of(reload.get(&path).await?)?;
         // It begins with the segment that is open.
@@ -147,7 +150,10 @@ impl Player {
     /// Follows the playlist from the stream's first segment on: when each part ends, in
     /// milliseconds from there.
     pub async fn observe(self, end: Instant) -> HashMap<PartId, u64> {
-        let mut reload = Connection::open(self.address).await.expect("it listens");
+        let mut reload = Connection::open(self.address)
+            .await
+            .expect("it listens")
+            .of(&self.viewer);
         let path = format!("/live/{STREAM}/{}.m3u8", self.track);
         let mut asked = path.clone();
         let mut starts: HashMap<u64, u64> = HashMap::from([(1, 0)]);

@@ -1,7 +1,11 @@
-//! Who is pushed a stream: how many, by which protocol, and how it went for them.
+//! Who watches a stream: how many, by which protocol, and how it went for those who are
+//! pushed it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::broadcast::publisher::now;
+use crate::live::presence::{PlaylistProtocol, Presence, WatcherMark, Watchers};
 
 /// How a stream is pushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +32,7 @@ impl PushProtocol {
     }
 }
 
-/// Viewers that are pushed a stream, counted.
+/// Viewers of a stream, counted.
 #[derive(Debug, Default)]
 pub struct Audience {
     there: [AtomicU64; PushProtocol::ALL.len()],
@@ -36,16 +40,21 @@ pub struct Audience {
     bytes: AtomicU64,
     skips: AtomicU64,
     cut_off: AtomicU64,
+    players: Mutex<Presence>,
 }
 
 /// What is told of an audience.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AudienceReport {
-    /// Viewers now, by protocol.
+    /// Viewers who are pushed it now, by protocol.
     pub there: [u64; PushProtocol::ALL.len()],
-    /// Viewers since the stream began, by protocol.
+    /// Viewers who were, since the stream began, by protocol.
     pub ever: [u64; PushProtocol::ALL.len()],
-    /// Bytes that were sent.
+    /// Players of its playlists now, by protocol.
+    pub players: Watchers,
+    /// Those since the stream began.
+    pub players_ever: Watchers,
+    /// Bytes that were pushed.
     pub bytes: u64,
     /// How often viewers were too slow and went on at a key frame.
     pub skips: u64,
@@ -65,12 +74,24 @@ impl Audience {
         }
     }
 
+    /// A player asks for a playlist.
+    pub fn heard(&self, who: WatcherMark, by: PlaylistProtocol) {
+        let mut players = self.players.lock().unwrap_or_else(PoisonError::into_inner);
+        players.heard(who, by, now().0);
+    }
+
     /// How it is now.
     pub fn report(&self) -> AudienceReport {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (players, players_ever) = {
+            let mut players = self.players.lock().unwrap_or_else(PoisonError::into_inner);
+            (players.there(now().0), players.ever())
+        };
         AudienceReport {
             there: self.there.each_ref().map(read),
             ever: self.ever.each_ref().map(read),
+            players,
+            players_ever,
             bytes: read(&self.bytes),
             skips: read(&self.skips),
             cut_off: read(&self.cut_off),

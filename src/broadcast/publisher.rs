@@ -13,8 +13,8 @@ use crate::broadcast::hub::{HubConfig, Outage, Seat};
 use crate::broadcast::ladder::{Climbing, Ladders};
 use crate::broadcast::stream::LiveStream;
 use crate::broadcast::turning::{Turners, Turning, TurningError};
-use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
-use crate::chunk::ChunkKey;
+use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter, Source};
+use crate::chunk::{ChunkKey, ReuseClass};
 use crate::cmaf::{CmafError, Track, init_segment};
 use crate::live::demux::Demuxed;
 use crate::live::other_sound::{OtherFrame, OtherSounds};
@@ -456,20 +456,30 @@ pub(super) fn window(stream: &LiveStream, config: &HubConfig, kind: LiveTrack) -
     })
 }
 
+/// A source that gives its writer to whoever is to write, and is of this process alone.
+struct Handover(Mutex<Option<oneshot::Sender<FragmentWriter>>>);
+
+impl Source for Handover {
+    fn fill(&self, writer: FragmentWriter) {
+        // Asked a second time, as after a writer that went early, it has nothing to give.
+        let tell = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(tell) = tell {
+            drop(tell.send(writer));
+        }
+    }
+
+    fn class(&self) -> ReuseClass {
+        ReuseClass::Transient
+    }
+}
+
 /// A fragment of the cache that this process writes as its frames come.
 pub(super) async fn begin(
     cache: &FragmentCache,
     key: ChunkKey,
 ) -> Result<(FragmentWriter, Fragment), PublishingError> {
     let (tell, told) = oneshot::channel();
-    let slot = Mutex::new(Some(tell));
-    // Asked a second time, as after a writer that went early, it has nothing to give.
-    let source = move |writer: FragmentWriter| {
-        let tell = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(tell) = tell {
-            drop(tell.send(writer));
-        }
-    };
+    let source = Handover(Mutex::new(Some(tell)));
     let access = cache.get_or_fill(key, source).await?;
     let writer = told.await.map_err(|_| FillError::SourceGone)?;
     Ok((writer, access.fragment))

@@ -28,6 +28,8 @@ struct Room {
 pub(super) struct Kept {
     /// Its number.
     pub number: u64,
+    /// What it is called in the cache.
+    pub key: ChunkKey,
     bytes: u64,
     shelf: Shelf,
     _pin: Pin,
@@ -46,6 +48,7 @@ impl Shelf {
     pub fn keep(&self, store: &ChunkStore, key: &ChunkKey, number: u64) -> Kept {
         Kept {
             number,
+            key: *key,
             bytes: 0,
             shelf: self.clone(),
             _pin: store.pin(key),

@@ -101,6 +101,11 @@ impl Memory {
         self.chunks.insert(key, chunk);
     }
 
+    /// Lets go of a chunk.
+    pub fn remove(&self, key: &ChunkKey) {
+        self.chunks.remove(key);
+    }
+
     /// The small value called `name`.
     pub fn get_small(&self, name: &str) -> Option<Bytes> {
         self.small.get(name)

@@ -258,6 +258,18 @@ impl FragmentCache {
         }
     }
 
+    /// Removes the chunk of `key` from memory and disk: nobody will ask for it again. One
+    /// that is in flight stays, and goes when room is needed. What the shared tier has stays.
+    pub async fn purge(&self, key: ChunkKey) {
+        let shared = &self.0;
+        shared.memory.remove(&key);
+        let store = shared.store.clone();
+        let removed = shared.on_store("remove a chunk", move || store.remove(&key));
+        if removed.await == Some(true) {
+            shared.counters.purged.add(1);
+        }
+    }
+
     /// What was counted, and what is held now.
     pub fn stats(&self) -> CacheStats {
         let shared = &self.0;

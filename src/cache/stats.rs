@@ -27,6 +27,7 @@ pub(super) struct Counters {
     pub failed_lately: Counter,
     pub abandoned: Counter,
     pub handed_over: Counter,
+    pub purged: Counter,
     pub store_errors: Counter,
     pub tier_errors: Counter,
     pub hits_shared: Counter,
@@ -60,6 +61,8 @@ pub struct CacheStats {
     pub abandoned: u64,
     /// Fills that another try took over because their source died.
     pub handed_over: u64,
+    /// Chunks that were removed because nobody will ask for them again.
+    pub purged: u64,
     /// Calls into the store that failed; their requests were served all the same.
     pub store_errors: u64,
     /// Calls into the shared tier that failed; likewise.
@@ -107,6 +110,7 @@ impl Counters {
             failed_lately: self.failed_lately.now(),
             abandoned: self.abandoned.now(),
             handed_over: self.handed_over.now(),
+            purged: self.purged.now(),
             store_errors: self.store_errors.now(),
             tier_errors: self.tier_errors.now(),
             hits_shared: self.hits_shared.now(),

@@ -9,17 +9,20 @@ pub enum ReuseClass {
     Shared,
     /// What one recipient's data shows in.
     Personal,
+    /// What nobody can ask for when this process has ended: a segment of a live stream.
+    Transient,
 }
 
 impl ReuseClass {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Shared, Self::Personal];
+    pub const ALL: [Self; 3] = [Self::Shared, Self::Personal, Self::Transient];
 
     /// The word for it in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Shared => "shared",
             Self::Personal => "personal",
+            Self::Transient => "transient",
         }
     }
 }

@@ -123,6 +123,7 @@ fn stats(args: &StoreArgs) -> Result<ExitCode> {
                 "files_adopted": recovery.files_adopted,
                 "orphans_removed": recovery.orphans_removed,
                 "rows_dropped": recovery.rows_dropped,
+                "transient_removed": recovery.transient_removed,
             },
         });
         println!("{report:#}");
@@ -148,6 +149,12 @@ fn stats(args: &StoreArgs) -> Result<ExitCode> {
             recovery.temp_files_removed,
             recovery.files_adopted + recovery.orphans_removed,
             recovery.rows_dropped
+        );
+    }
+    if recovery.transient_removed > 0 {
+        println!(
+            "removed   {} segments of live streams that are over",
+            recovery.transient_removed
         );
     }
     Ok(ExitCode::SUCCESS)

@@ -51,6 +51,7 @@ pub(super) async fn stats(State(state): State<Arc<AppState>>) -> Response {
             "hits_disk": cache.hits_disk,
             "misses": cache.misses,
             "coalesced": cache.coalesced,
+            "purged": cache.purged,
             "failed": cache.failed_fills,
             "failed_lately": cache.failed_lately,
             "abandoned": cache.abandoned,

@@ -21,9 +21,11 @@ use crate::http::live::{track_named, wait};
 use crate::http::reload::{CONTENT_TYPE, MAX_BLOCK_TARGETS, lifetime_s};
 use crate::http::sources::watched;
 use crate::http::variants::multivariant_text;
+use crate::http::watcher::Watcher;
 use crate::http::{ApiError, OnAir};
 use crate::live::LiveTrack;
 use crate::live::join::{Join, JoinPolicy, Reached, Terminal};
+use crate::live::presence::PlaylistProtocol;
 use crate::live::window::Listing;
 use crate::playlist::{DeliveryDirectives, Reload, decide, last_asked_for};
 
@@ -36,9 +38,16 @@ pub(super) async fn playlist(
     State(state): State<OnAir>,
     Path((name, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    watcher: Watcher,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(&state, &name, &file, Listing::LowLatency, query, &headers).await
+    let asked = Asked {
+        listing: Listing::LowLatency,
+        query: query.unwrap_or_default(),
+        watcher,
+        headers,
+    };
+    answer(&state, &name, &file, asked).await
 }
 
 /// `GET /live/{name}/lhls/index.m3u8`, `video.m3u8`, `audio.m3u8`
@@ -46,28 +55,36 @@ pub(super) async fn legacy_playlist(
     State(state): State<OnAir>,
     Path((name, file)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    watcher: Watcher,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(&state, &name, &file, Listing::Legacy, query, &headers).await
+    let asked = Asked {
+        listing: Listing::Legacy,
+        query: query.unwrap_or_default(),
+        watcher,
+        headers,
+    };
+    answer(&state, &name, &file, asked).await
 }
 
-async fn answer(
-    state: &OnAir,
-    name: &str,
-    file: &str,
+/// A request for a playlist, beside which it is.
+struct Asked {
     listing: Listing,
-    query: Option<String>,
-    headers: &HeaderMap,
-) -> Result<Response, ApiError> {
+    query: String,
+    watcher: Watcher,
+    headers: HeaderMap,
+}
+
+async fn answer(state: &OnAir, name: &str, file: &str, asked: Asked) -> Result<Response, ApiError> {
     let stream = watched(state, name).await?;
-    let query = query.unwrap_or_default();
+    let query = &asked.query;
     let viewer = match stream.joins().config().policy {
-        JoinPolicy::Wait => viewer(&query).filter(|id| stream.joins().knows(*id)),
+        JoinPolicy::Wait => viewer(query).filter(|id| stream.joins().knows(*id)),
         JoinPolicy::LowLatency | JoinPolicy::Off => None,
     };
     if file == "index.m3u8" {
         if stream.joins().config().policy == JoinPolicy::Wait && viewer.is_none() {
-            return redirect(file, &query, stream.joins().issue());
+            return redirect(file, query, stream.joins().issue());
         }
         // Its addresses are relative, so they stay beside this one.
         return multivariant(&stream, viewer).await;
@@ -78,8 +95,8 @@ async fn answer(
             "no playlist {file:?}: expected index.m3u8, or one that it lists"
         ))
     })?;
-    let (snapshot, blocking, delta) = media(&stream, track, listing, &query, viewer).await?;
-    Ok(told(&snapshot, blocking, delta, viewer, headers))
+    let (snapshot, blocking, delta) = media(&stream, track, &asked, viewer).await?;
+    Ok(told(&snapshot, blocking, delta, viewer, &asked.headers))
 }
 
 /// To the same address, with an identifier; what else was asked with stays.
@@ -128,17 +145,21 @@ async fn multivariant(stream: &LiveStream, viewer: Option<Uuid>) -> Result<Respo
 async fn media(
     stream: &LiveStream,
     track: LiveTrack,
-    listing: Listing,
-    query: &str,
+    asked: &Asked,
     viewer: Option<Uuid>,
 ) -> Result<(Arc<Snapshot>, bool, bool), ApiError> {
+    let listing = asked.listing;
     let directives = match listing {
-        Listing::LowLatency => DeliveryDirectives::parse(query)
+        Listing::LowLatency => DeliveryDirectives::parse(&asked.query)
             .map_err(|error| ApiError::field("query", error.to_string(), ""))?,
         // It offers none.
         Listing::Legacy => DeliveryDirectives::default(),
     };
     let blocking = directives.msn.is_some();
+    stream.audience().heard(
+        asked.watcher.mark(viewer),
+        PlaylistProtocol::of(listing, blocking),
+    );
     let joins = stream.joins();
     // Who names a segment has a playlist already.
     let terminal = match blocking {

@@ -27,6 +27,7 @@ use crate::http::pieces::Pieces;
 use crate::http::{ApiError, OnAir, lhls, sources};
 use crate::live::LiveTrack;
 use crate::live::ladder::RungSize;
+use crate::live::presence::{PlaylistProtocol, Watchers};
 use crate::live::window::LEGACY_SUFFIX;
 
 /// How long the first requests of all wait for a stream's first segment.
@@ -208,21 +209,32 @@ fn joins(told: &JoinsReport) -> Value {
     })
 }
 
-/// Of those who are pushed the stream.
+/// Of those who watch.
 fn audience(told: &AudienceReport) -> Value {
-    let counts = |counts: [u64; PushProtocol::ALL.len()]| {
-        let named = PushProtocol::ALL.iter().zip(counts);
-        named
-            .map(|(protocol, count)| (protocol.as_str().to_owned(), count.into()))
+    let counts = |pushed: [u64; PushProtocol::ALL.len()], players: Watchers| {
+        by_protocol(pushed, players)
+            .map(|(protocol, count)| (protocol.to_owned(), count.into()))
             .collect::<serde_json::Map<_, _>>()
     };
     json!({
-        "now": counts(told.there),
-        "ever": counts(told.ever),
+        "now": counts(told.there, told.players),
+        "ever": counts(told.ever, told.players_ever),
         "bytes_out": told.bytes,
         "skips": told.skips,
         "cut_off": told.cut_off,
     })
+}
+
+/// Viewers with the names of their protocols.
+pub(super) fn by_protocol(
+    pushed: [u64; PushProtocol::ALL.len()],
+    players: Watchers,
+) -> impl Iterator<Item = (&'static str, u64)> {
+    let pushed = PushProtocol::ALL.iter().zip(pushed);
+    let players = PlaylistProtocol::ALL.iter().zip(players);
+    pushed
+        .map(|(protocol, count)| (protocol.as_str(), count))
+        .chain(players.map(|(protocol, count)| (protocol.as_str(), count)))
 }
 
 pub(super) fn find(hub: &Hub, name: &str) -> Result<Arc<LiveStream>, ApiError> {

@@ -10,10 +10,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
-use crate::broadcast::{AudienceReport, JoinsReport, PushProtocol, StreamReport};
+use crate::broadcast::{AudienceReport, JoinsReport, StreamReport};
 use crate::cache::CacheStats;
 use crate::http::connections::Connections;
 use crate::http::figures::{count_of, family, gauge, gauge_of, told};
+use crate::http::live::by_protocol;
 use crate::http::{ApiError, AppState};
 use crate::store::StoreStats;
 
@@ -250,15 +251,13 @@ impl Figures {
         let mut viewers = family(
             to,
             "live_viewers",
-            "Viewers that are pushed a stream, by protocol",
+            "Viewers of a stream, by protocol",
             MetricType::Gauge,
         )?;
         for stream in streams {
-            for (protocol, count) in PushProtocol::ALL.iter().zip(stream.audience.there) {
-                let labels = [
-                    ("stream", stream.name.as_str()),
-                    ("protocol", protocol.as_str()),
-                ];
+            let AudienceReport { there, players, .. } = stream.audience;
+            for (protocol, count) in by_protocol(there, players) {
+                let labels = [("stream", stream.name.as_str()), ("protocol", protocol)];
                 gauge_of(&mut viewers, &labels, count)?;
             }
         }

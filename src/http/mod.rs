@@ -20,6 +20,7 @@ mod repr_digest;
 mod serve;
 mod sources;
 mod variants;
+mod watcher;
 
 // What renders, and what is told of it.
 #[cfg(feature = "media")]

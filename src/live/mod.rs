@@ -22,7 +22,8 @@
 //! - [`rates`]: how a stream comes; [`bandwidth`]: what its tracks take of a line.
 //! - [`source`]: where a stream is pulled from.
 //! - [`window`]: the newest segments of a track, and their playlists.
-//! - [`join`]: which request for a playlist waits, and for what; [`viewers`]: who asks.
+//! - [`join`]: which request for a playlist waits, and for what; [`viewers`]: who asks;
+//!   [`presence`]: how many ask.
 
 mod av1;
 pub mod bandwidth;
@@ -41,6 +42,7 @@ mod opus;
 pub mod other_sound;
 pub mod packet;
 mod part_target;
+pub mod presence;
 pub mod rates;
 pub mod rtmp;
 pub mod rung;

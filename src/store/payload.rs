@@ -90,7 +90,7 @@ impl Payloads {
         key: &ChunkKey,
         meta: &ChunkMeta,
         parts: &[Part],
-        created: u64,
+        (created, transient): (u64, bool),
     ) -> Result<Written, StoreError> {
         let mut temp = tempfile::Builder::new()
             .prefix(TEMP_PREFIX)
@@ -109,6 +109,7 @@ impl Payloads {
             digest: hasher.finalize().into(),
             created,
             meta: meta.clone(),
+            transient,
         };
         let trailer = trailer::encode(key, &record);
         hasher.update(&trailer);

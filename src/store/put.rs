@@ -25,11 +25,17 @@ impl Shared {
         let mut found = Vec::new();
         let failed = |error| self.index_error(error);
         self.index
-            .sift(|key, row| found.push((row.record.created, key, row.record.meta)))
+            .sift(|key, row| found.push((row.record.created, key, row)))
             .map_err(failed)?;
         found.sort_by_key(|(created, key, _)| (*created, *key));
-        for (_, key, meta) in found {
-            let weight = Room::weigh(Payloads::file_len(&meta), meta.cost_ms);
+        for (_, key, row) in found {
+            if row.record.transient {
+                self.forget(&key, &row)?;
+                report.transient_removed += 1;
+                continue;
+            }
+            let meta = &row.record.meta;
+            let weight = Room::weigh(Payloads::file_len(meta), meta.cost_ms);
             let taken = self.room.take(key, None, weight);
             let refused = (!taken.kept).then_some(key);
             for key in taken.gone.into_iter().chain(refused) {
@@ -51,6 +57,7 @@ impl Shared {
     ) -> Result<Put, StoreError> {
         let len = Payloads::file_len(meta);
         let weight = Room::weigh(len, meta.cost_ms);
+        let transient = class == ReuseClass::Transient;
         // What is spared already need not prove itself.
         let class = (!self.room.is_pinned(key)).then_some(class);
         // What is making room must not go for itself.
@@ -81,7 +88,7 @@ impl Shared {
                 drop(writing);
                 continue;
             }
-            let written = self.write(key, meta, parts);
+            let written = self.write(key, meta, parts, transient);
             if written.is_err() {
                 self.room.give_back(key);
             }
@@ -121,8 +128,14 @@ impl Shared {
     }
 
     /// Writes a chunk that has room. The caller keeps other writers of the key out.
-    fn write(&self, key: &ChunkKey, meta: &ChunkMeta, parts: &[Part]) -> Result<(), StoreError> {
-        let written = self.payloads.write(key, meta, parts, now())?;
+    fn write(
+        &self,
+        key: &ChunkKey,
+        meta: &ChunkMeta,
+        parts: &[Part],
+        transient: bool,
+    ) -> Result<(), StoreError> {
+        let written = self.payloads.write(key, meta, parts, (now(), transient))?;
         let row = self.payloads.name(written)?;
         let entered = self
             .index

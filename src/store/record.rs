@@ -9,7 +9,7 @@
 //! | created, seconds since 1970 | 8 |
 //! | cost_ms | 4 |
 //! | number of parts | 2 |
-//! | per part: bytes, ticks, flags (bit 0: independent) | 4 + 4 + 1 |
+//! | per part: bytes, ticks, flags (bit 0: independent; bit 1, of the first: transient) | 4 + 4 + 1 |
 //!
 //! Decoding checks every bound, so a decoded record may size an allocation.
 //! The version of this layout is kept by those who embed it.
@@ -21,6 +21,7 @@ use crate::digest::Digest;
 const FIXED: usize = 32 + 8 + 4 + 2;
 const PER_PART: usize = 9;
 const INDEPENDENT: u8 = 1;
+const TRANSIENT: u8 = 2;
 
 /// The longest record: what a reader of trailers must be ready for.
 pub(super) const MAX_RECORD_BYTES: usize = FIXED + MAX_PARTS * PER_PART;
@@ -34,6 +35,8 @@ pub(super) struct Record {
     pub created: u64,
     /// Parts and cost.
     pub meta: ChunkMeta,
+    /// Whether nobody can ask for it when the process that stored it has ended.
+    pub transient: bool,
 }
 
 impl Record {
@@ -45,10 +48,16 @@ impl Record {
         out.extend_from_slice(&self.created.to_le_bytes());
         out.extend_from_slice(&self.meta.cost_ms.to_le_bytes());
         out.extend_from_slice(&parts.to_le_bytes());
-        for part in &self.meta.parts {
+        for (place, part) in self.meta.parts.iter().enumerate() {
+            let independent = if part.independent { INDEPENDENT } else { 0 };
+            let transient = if self.transient && place == 0 {
+                TRANSIENT
+            } else {
+                0
+            };
             out.extend_from_slice(&part.bytes.to_le_bytes());
             out.extend_from_slice(&part.ticks.to_le_bytes());
-            out.push(if part.independent { INDEPENDENT } else { 0 });
+            out.push(independent | transient);
         }
     }
 
@@ -73,17 +82,24 @@ impl Record {
             return None;
         }
         let mut parts = Vec::with_capacity(count);
-        for part in rest.chunks_exact(PER_PART) {
+        let mut transient = false;
+        for (place, part) in rest.chunks_exact(PER_PART).enumerate() {
             let (bytes, part) = part.split_first_chunk::<4>()?;
             let (ticks, flags) = part.split_first_chunk::<4>()?;
             let bytes = u32::from_le_bytes(*bytes);
-            if bytes == 0 || flags[0] & !INDEPENDENT != 0 {
+            let allowed = if place == 0 {
+                INDEPENDENT | TRANSIENT
+            } else {
+                INDEPENDENT
+            };
+            if bytes == 0 || flags[0] & !allowed != 0 {
                 return None;
             }
+            transient |= flags[0] & TRANSIENT != 0;
             parts.push(PartMeta {
                 bytes,
                 ticks: u32::from_le_bytes(*ticks),
-                independent: flags[0] == INDEPENDENT,
+                independent: flags[0] & INDEPENDENT != 0,
             });
         }
         let meta = ChunkMeta {
@@ -94,6 +110,7 @@ impl Record {
             digest: Digest::from_bytes(*digest),
             created: u64::from_le_bytes(*created),
             meta,
+            transient,
         })
     }
 }
@@ -118,6 +135,7 @@ mod tests {
                     .collect(),
                 cost_ms: 321,
             },
+            transient: false,
         }
     }
 
@@ -130,10 +148,15 @@ mod tests {
     #[test]
     fn a_record_reads_back() {
         for parts in [&[1][..], &[10, 20, 30], &[7; MAX_PARTS]] {
-            let record = record(parts);
-            let bytes = encoded(&record);
-            assert_eq!(bytes.len(), record.encoded_len());
-            assert_eq!(Record::decode(&bytes), Some(record));
+            for transient in [false, true] {
+                let record = Record {
+                    transient,
+                    ..record(parts)
+                };
+                let bytes = encoded(&record);
+                assert_eq!(bytes.len(), record.encoded_len());
+                assert_eq!(Record::decode(&bytes), Some(record));
+            }
         }
     }
 
@@ -146,9 +169,14 @@ mod tests {
         let mut longer = good.clone();
         longer.push(0);
         assert_eq!(Record::decode(&longer), None);
-        let mut flags = good.clone();
-        flags[FIXED + 8] = 2;
-        assert_eq!(Record::decode(&flags), None, "an unknown flag");
+        for (at, flag, what) in [
+            (FIXED + 8, 4, "an unknown flag"),
+            (FIXED + PER_PART + 8, 2, "a flag of the first part"),
+        ] {
+            let mut flags = good.clone();
+            flags[at] = flag;
+            assert_eq!(Record::decode(&flags), None, "{what}");
+        }
     }
 
     #[test]

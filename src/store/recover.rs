@@ -9,6 +9,7 @@
 //!    sense, or whose key already has another file, is deleted. That is also how
 //!    a whole index is rebuilt.
 //! 4. A row whose file is missing or has the wrong length is dropped.
+//! 5. What only the process that stored it could ask for is deleted.
 //!
 //! Payloads are not hashed here: a start must not read the whole cache, and
 //! every read verifies. Files that are not named like ours are left alone.
@@ -41,6 +42,8 @@ pub struct RecoveryReport {
     pub orphans_removed: u64,
     /// Rows without a (whole) file, or unreadable, dropped.
     pub rows_dropped: u64,
+    /// Chunks that nobody can ask for any more, deleted: segments of live streams.
+    pub transient_removed: u64,
     /// Chunks let go because the store may take less than they took.
     pub evicted: u64,
     /// Chunks there are now.

@@ -100,6 +100,33 @@ pub(super) fn assert_tidy(dir: &TempDir, store: &ChunkStore) {
 }
 
 #[test]
+fn what_only_the_process_that_stored_it_can_ask_for_goes_at_the_next_start() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, 1);
+    for seed in [2, 3] {
+        let (meta, parts) = chunk(seed);
+        let put = store.put(&key(seed), ReuseClass::Transient, &meta, &parts);
+        assert_eq!(put.unwrap(), Put::Kept);
+        assert_hit(&store, seed);
+    }
+    drop(store);
+    // Of one, the index lost the row: its file says the same.
+    let (index, _) = recover::open_index(dir.path(), 1 << 20).unwrap();
+    index.remove(&key(3)).unwrap();
+    index.flush().unwrap();
+    drop(index);
+
+    let (store, report) = open(&dir);
+    assert_eq!((report.transient_removed, report.files_adopted), (2, 1));
+    assert_eq!(report.chunks, 1);
+    assert_hit(&store, 1);
+    assert_eq!(store.get(&key(2)).unwrap(), Lookup::Miss);
+    assert_eq!(store.get(&key(3)).unwrap(), Lookup::Miss);
+    assert_tidy(&dir, &store);
+}
+
+#[test]
 fn chunks_and_small_values_read_back_also_after_reopening() {
     let dir = TempDir::new().unwrap();
     let (store, report) = open(&dir);
@@ -301,6 +328,7 @@ fn a_start_mends_what_a_cut_put_or_removal_left() {
         files_adopted: 1,
         orphans_removed: 2,
         rows_dropped: 3,
+        transient_removed: 0,
         chunks: 2,
         bytes: store.stats().bytes,
     };

@@ -107,6 +107,7 @@ mod tests {
                 }],
                 cost_ms: 7,
             },
+            transient: false,
         }
     }
 

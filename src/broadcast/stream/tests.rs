@@ -4,9 +4,10 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::*;
-use crate::broadcast::{Door, Hub, PublishedTrack, Publisher};
+use crate::broadcast::{Door, Hub, Origin, PublishedTrack, Publisher};
 use crate::cache::CacheConfig;
-use crate::cmaf::{Colours, VideoConfig, VideoTrack};
+use crate::cmaf::{Colours, Track, VideoConfig, VideoTrack};
+use crate::live::LiveFrame;
 use crate::store::{ChunkStore, StoreConfig};
 
 const CLOCK: u32 = 90_000;
@@ -102,6 +103,32 @@ async fn a_segment_is_announced_then_next_then_there() {
     assert_eq!(found(&stream, 3).await, "next");
     stream.dismiss();
     assert_eq!(found(&stream, 3).await, "unknown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nobody_knows_a_stream_any_more_its_segments_are_gone() {
+    let mut stage = Stage::new().await;
+    stage.up_to(4 * SEGMENT).await;
+    let Stage {
+        mut publisher,
+        stream,
+        _folder,
+        ..
+    } = stage;
+    let left = publisher.end_stretch(crate::broadcast::Leaving::Orderly);
+    left.await.expect("it ends");
+    let cache = stream.cache().clone();
+    cache.drain().await;
+    assert_eq!(cache.stats().memory_chunks, 4);
+    assert_eq!(cache.store().stats().chunks, 4);
+    drop(publisher);
+    drop(stream);
+    // A handle on it may be held by tasks that end by themselves.
+    while cache.stats().purged < 4 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(cache.stats().memory_chunks, 0);
+    assert_eq!(cache.store().stats().chunks, 0);
 }
 
 /// Segments that are published as fast as they are taken.

@@ -1,6 +1,12 @@
-//! One live stream, as everybody sees it.
+//! One live stream, as everybody sees it. What its publisher does to it is in
+//! `publishing`.
 
-use std::collections::{BTreeMap, VecDeque};
+mod publishing;
+#[cfg(test)]
+mod tests;
+mod track;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -10,29 +16,22 @@ use tokio::time::{Instant, timeout_at};
 use crate::broadcast::audience::Audience;
 use crate::broadcast::connections::Connections;
 use crate::broadcast::feed::Feed;
-use crate::broadcast::hub::{HubConfig, Origin};
+use crate::broadcast::hub::HubConfig;
 use crate::broadcast::joins::{Awaited, Joins};
 use crate::broadcast::ladder::LadderReport;
 use crate::broadcast::made::{Made, OtherSound};
-use crate::broadcast::shelf::{Kept, Shelf};
-use crate::broadcast::snapshot::{Newest, Snapshot};
+use crate::broadcast::shelf::Shelf;
+use crate::broadcast::snapshot::Snapshot;
 use crate::cache::{CacheError, Fragment, FragmentCache, Presence};
-use crate::chunk::{ChunkKey, PartMeta};
-use crate::cmaf::Track;
-use crate::live::bandwidth::{BandwidthMeter, BitRates};
+use crate::chunk::ChunkKey;
+use crate::live::LiveTrack;
 use crate::live::dictionary::StreamType;
 use crate::live::join::{Join, Reached};
 use crate::live::rates::{Rates, RatesReport};
-use crate::live::window::{Listing, Opening, Place, Window};
-use crate::live::{LiveFrame, LiveTrack};
+use crate::live::window::{Listing, Place};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
-
-/// The most init segments that a track keeps: one for each of its encodings. A
-/// player that is further behind has to begin anew.
-const MAX_INITS: usize = 64;
-
-/// Listed segments that are looked for with each that is finished.
-const LOOKS: usize = 8;
+pub use track::Offer;
+use track::TrackState;
 
 /// How a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,80 +90,6 @@ struct State {
     address: Option<String>,
 }
 
-struct TrackState {
-    window: Window,
-    /// What its samples are now.
-    track: Track,
-    /// The init segments, numbered from 1; those before `first_init` are forgotten.
-    inits: Vec<Bytes>,
-    first_init: usize,
-    /// The number of the one that its samples need now.
-    newest_init: usize,
-    /// Its playlists.
-    low_latency: Arc<Newest>,
-    legacy: Arc<Newest>,
-    /// The first of them as it was when the last segment became whole.
-    up_to_whole: Arc<Newest>,
-    /// The segment that is being written and the one before: the cache may still be
-    /// taking it in.
-    open: Option<(u64, Fragment)>,
-    before: Option<(u64, Fragment)>,
-    /// The segments that stay on the disk, the oldest first.
-    kept: VecDeque<Kept>,
-    /// The one that was looked for last.
-    looked_for: u64,
-    meter: BandwidthMeter,
-}
-
-impl TrackState {
-    fn part(&mut self, part: PartMeta) {
-        self.window.part(part);
-        self.meter.part(part.bytes);
-        if let Some(kept) = self.kept.back_mut() {
-            kept.grow(part.bytes);
-        }
-    }
-
-    fn offer(&self, kind: LiveTrack) -> Offer {
-        Offer {
-            kind,
-            track: self.track.clone(),
-            rates: self.meter.stated(),
-            asked: None,
-            pictures_per_kilosecond: None,
-        }
-    }
-
-    /// Lets go of what nobody wants any more, and of more if there is no room.
-    fn tidy(&mut self, shelf: &Shelf) {
-        while let Some(oldest) = self.kept.front()
-            && oldest.number < self.window.oldest()
-        {
-            self.kept.pop_front();
-        }
-        while shelf.is_full() {
-            let listed = self.window.listed().start;
-            match self.kept.front() {
-                Some(oldest) if oldest.number < listed => drop(self.kept.pop_front()),
-                _ if self.window.shorten() => {}
-                _ => return,
-            }
-        }
-    }
-
-    /// The next few listed segments, all of them in turn.
-    fn next_looks(&mut self) -> Vec<(u64, ChunkKey)> {
-        let listed = self.window.listed();
-        let after = listed.start.max(self.looked_for + 1)..listed.end;
-        let wanted: Vec<u64> = after.chain(listed).take(LOOKS).collect();
-        self.looked_for = wanted.last().copied().unwrap_or(0);
-        let named = wanted.into_iter();
-        named
-            .map(|number| (number, self.window.key(number)))
-            .collect()
-    }
-}
-
 /// What there is of a segment that somebody asks for.
 #[derive(Debug)]
 pub enum Sought {
@@ -199,21 +124,6 @@ pub struct StreamReport {
     pub address: Option<String>,
     /// Its tracks, with the number of the segment that is current.
     pub tracks: Vec<(Offer, u64)>,
-}
-
-/// A track as players may choose it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
-    /// Which.
-    pub kind: LiveTrack,
-    /// What its samples are now.
-    pub track: Track,
-    /// What it takes of a line, once a segment is whole.
-    pub rates: Option<BitRates>,
-    /// What it is to take, in bits a second, where that was asked for.
-    pub asked: Option<u64>,
-    /// Pictures in a thousand seconds, once that is known.
-    pub pictures_per_kilosecond: Option<u64>,
 }
 
 impl LiveStream {
@@ -461,9 +371,7 @@ impl LiveStream {
     /// Init segment `number` of a track.
     pub fn init(&self, track: LiveTrack, number: usize) -> Option<Bytes> {
         let state = self.state();
-        let track = state.tracks.get(&track)?;
-        let index = number.checked_sub(1)?.checked_sub(track.first_init)?;
-        track.inits.get(index).cloned()
+        state.tracks.get(&track)?.init(number)
     }
 
     /// Segment `number` of a track, as it is at one moment: one that begins while it is
@@ -532,213 +440,6 @@ impl LiveStream {
         &self.cache
     }
 
-    /// A track begins, or goes on with other samples: they need `init` from here on.
-    pub(super) fn describe(
-        &self,
-        kind: LiveTrack,
-        track: Track,
-        init: Bytes,
-        window: impl FnOnce() -> Window,
-    ) {
-        let mut state = self.state();
-        let known = state.tracks.entry(kind).or_insert_with(|| TrackState {
-            window: window(),
-            track: track.clone(),
-            inits: Vec::new(),
-            first_init: 0,
-            newest_init: 0,
-            low_latency: Arc::default(),
-            legacy: Arc::default(),
-            up_to_whole: Arc::default(),
-            open: None,
-            before: None,
-            kept: VecDeque::new(),
-            looked_for: 0,
-            meter: BandwidthMeter::new(self.target_duration_s),
-        });
-        if known.track != track {
-            known.meter.begin_anew();
-        }
-        known.track = track;
-        // Two encoders may take turns for hours.
-        let index = known.inits.iter().position(|before| *before == init);
-        let index = index.unwrap_or_else(|| {
-            known.inits.push(init);
-            known.inits.len() - 1
-        });
-        known.newest_init = known.first_init + index + 1;
-        if known.inits.len() > MAX_INITS {
-            known.inits.remove(0);
-            known.first_init += 1;
-        }
-    }
-
-    /// What the next segment of a track is called in the cache. If there was a hole, it
-    /// ends here.
-    pub(super) fn next_key(&self, kind: LiveTrack) -> Option<ChunkKey> {
-        let mut state = self.state();
-        // With the pictures all that is made of them goes on.
-        let with = state.tracks.iter_mut();
-        with.filter(|(track, _)| kind == LiveTrack::Video && track.is_rung())
-            .for_each(|(_, track)| track.window.resume());
-        let window = &mut state.tracks.get_mut(&kind)?.window;
-        window.resume();
-        Some(window.key(window.current()))
-    }
-
-    /// The address of the init segment that the newest samples of a track need.
-    pub(super) fn newest_init(&self, kind: LiveTrack) -> Result<Uri, TagError> {
-        let state = self.state();
-        let track = state.tracks.get(&kind);
-        let number = track.map_or(0, |track| track.newest_init);
-        Uri::new(format!("{}.{number}.mp4", self.prefix(kind)))
-    }
-
-    /// The next segment of a track begins, and is written to `fragment`.
-    pub(super) fn opened(&self, kind: LiveTrack, fragment: Fragment, begins: Opening) {
-        self.change(kind, |track| {
-            let number = track.window.open(begins);
-            track.before = track.open.replace((number, fragment));
-            // One without parts gave its number to this.
-            track.kept.retain(|kept| kept.number != number);
-            let key = track.window.key(number);
-            let kept = self.shelf.keep(self.cache.store(), &key, number);
-            track.kept.push_back(kept);
-        });
-    }
-
-    /// The segment of a track that is open or next, with this number and beginning, is of
-    /// no use, and would have been so long.
-    pub(super) fn missed(&self, kind: LiveTrack, number: u64, begins: Opening, ticks: u64) {
-        self.change(kind, |track| {
-            track.window.begin_with(number);
-            track.window.miss(begins, ticks);
-            track.meter.forget();
-            track.tidy(&self.shelf);
-        });
-    }
-
-    /// The next segment of a rung has this number, if it is its first. What it is called
-    /// in the cache; `None` if it has another number.
-    pub(super) fn rung_key(&self, kind: LiveTrack, number: u64) -> Option<ChunkKey> {
-        let mut state = self.state();
-        let window = &mut state.tracks.get_mut(&kind)?.window;
-        window.begin_with(number);
-        window.resume();
-        (window.current() == number).then(|| window.key(number))
-    }
-
-    /// The open segment of a track has another part.
-    pub(super) fn part(&self, kind: LiveTrack, part: PartMeta) {
-        self.change(kind, |track| track.part(part));
-    }
-
-    /// The open segment of a track is whole, with its `last` part.
-    pub(super) fn closed(&self, kind: LiveTrack, last: Option<PartMeta>, ticks: u64) {
-        self.change(kind, |track| {
-            if let Some(part) = last {
-                track.part(part);
-            }
-            track.window.close(ticks);
-            track.meter.close(ticks, track.track.timescale());
-            track.tidy(&self.shelf);
-        });
-    }
-
-    /// The stream breaks off: what comes next is another stretch. Gives the number of
-    /// the hole, which is to be filled if it `fills`.
-    pub(super) fn interrupted(&self, fills: bool) -> u64 {
-        let mut state = self.state();
-        let tracks = state.tracks.values_mut();
-        tracks.for_each(|track| track.window.interrupt(fills));
-        state.interruptions += 1;
-        let number = state.interruptions;
-        drop(state);
-        self.tell();
-        number
-    }
-
-    /// Another part of hole `number` in all tracks that have it. Whether it is there.
-    pub(super) fn fill(&self, number: u64) -> bool {
-        let mut state = self.state();
-        if state.interruptions != number {
-            return false;
-        }
-        let tracks = state.tracks.values_mut();
-        let filled = tracks.filter_map(|track| track.window.fill().then_some(()));
-        let there = filled.count() > 0;
-        drop(state);
-        if there {
-            self.tell();
-        }
-        there
-    }
-
-    /// How much was filled of the newest hole, in milliseconds.
-    pub(super) fn filled_ms(&self) -> u64 {
-        let state = self.state();
-        let filled = state.tracks.values().map(|track| track.window.filled_ms());
-        filled.max().unwrap_or(0)
-    }
-
-    /// Somebody publishes, or does no more.
-    pub(super) fn set_status(&self, status: StreamStatus) {
-        let mut state = self.state();
-        if state.dismissed && status != StreamStatus::Ended {
-            return;
-        }
-        match status {
-            StreamStatus::Live => {}
-            StreamStatus::Away => self.feed.pause(),
-            StreamStatus::Ended => self.feed.close(),
-        }
-        state.status = status;
-        if status == StreamStatus::Ended {
-            state
-                .tracks
-                .values_mut()
-                .for_each(|track| track.window.end());
-        }
-        drop(state);
-        self.tell();
-    }
-
-    /// A frame comes in, at `ms` of the stream.
-    pub(super) fn received(&self, frame: &LiveFrame, ms: i64) {
-        let mut state = self.state();
-        state.bytes_in += frame.data.len() as u64;
-        state
-            .rates
-            .push(frame.track, ms, frame.sync, frame.data.len());
-    }
-
-    /// These tracks will be there soon; none will that is not.
-    pub(super) fn expects(&self, tracks: Vec<LiveTrack>) {
-        self.state().expected = tracks;
-        self.tell();
-    }
-
-    /// Somebody publishes it from now on.
-    pub(super) fn published(&self, origin: &Origin) {
-        {
-            let mut state = self.state();
-            state.identity.clone_from(&origin.identity);
-            state.address.clone_from(&origin.address);
-        }
-        self.set_status(StreamStatus::Live);
-    }
-
-    /// It ends now, whoever publishes it.
-    pub(super) fn dismiss(&self) {
-        self.state().dismissed = true;
-        self.set_status(StreamStatus::Ended);
-    }
-
-    /// Whether it was deleted.
-    pub(super) fn is_dismissed(&self) -> bool {
-        self.state().dismissed
-    }
-
     fn change(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState)) {
         if let Some(track) = self.state().tracks.get_mut(&kind) {
             change(track);
@@ -756,6 +457,21 @@ impl LiveStream {
     }
 }
 
-#[cfg(test)]
-#[path = "stream_tests.rs"]
-mod tests;
+impl Drop for LiveStream {
+    /// Nobody can ask for its segments any more.
+    fn drop(&mut self) {
+        // Without a runtime the process ends; the next one finds them when it starts.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let tracks = std::mem::take(&mut self.state().tracks);
+        let kept = tracks.into_values().flat_map(|track| track.kept);
+        let keys: Vec<ChunkKey> = kept.map(|kept| kept.key).collect();
+        let cache = self.cache.clone();
+        runtime.spawn(async move {
+            for key in keys {
+                cache.purge(key).await;
+            }
+        });
+    }
+}
