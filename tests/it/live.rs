@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::players::{Viewing, play_in_chromium};
 use crate::server::{Server, have};
-use crate::support::{Scratch, have_ffmpeg};
+use crate::support::{Scratch, files, have_ffmpeg};
 
 /// Frames a second of what is published here.
 pub const FPS: usize = 25;
@@ -254,8 +254,27 @@ fn parts_are_served_as_they_come_and_together_are_their_segment() {
     }
     assert_eq!(server.get("/live/show/0/video/1.m4s").status, 404);
     assert_eq!(server.get("/live/nobody/index.m3u8").status, 404);
+    // All that was one player; one that looks otherwise is another.
+    let other = [("user-agent", "another player")];
+    server.get_with("/live/show/lhls/video.m3u8", &other);
+    let told = server.get("/v1/live/show").json()["audience"].take();
+    for (protocol, players) in [("ll_hls", 1), ("lhls", 1), ("hls", 0)] {
+        assert_eq!(told["now"][protocol], players, "{protocol}: {told:#}");
+    }
     drop(encoder.kill());
     drop(encoder.wait());
+    // The server is killed amid the stream, whose segments nobody can ask for any more.
+    drop(server);
+    let segments = files(&data.path().join("chunks/chunks")).len() as u64;
+    assert!(segments > 0);
+    let stats = Command::new(env!("CARGO_BIN_EXE_loomcast"))
+        .args(["cache", "stats", "--json", "--data-dir"])
+        .arg(data.path())
+        .output()
+        .expect("it runs");
+    let stats: Value = serde_json::from_slice(&stats.stdout).expect("JSON");
+    assert_eq!(stats["chunks"], 0, "{stats:#}");
+    assert_eq!(stats["mended"]["transient_removed"], segments, "{stats:#}");
 }
 
 #[test]
