@@ -122,6 +122,7 @@ pub fn router(state: AppState) -> Router {
         // Studio
         .route("/", get(studio::page))
         .route("/live", get(studio::live))
+        .route("/offload", get(studio::offload))
         .route("/studio/{file}", get(studio::file))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state),

@@ -40,6 +40,7 @@ mod lhls;
 mod live;
 mod live_hostile;
 mod live_ladder;
+mod offload;
 mod openapi;
 mod origin;
 mod other_sound;
