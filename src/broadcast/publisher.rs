@@ -13,7 +13,7 @@ use crate::broadcast::hub::{HubConfig, Outage, Seat};
 use crate::broadcast::ladder::{Climbing, Ladders};
 use crate::broadcast::stream::LiveStream;
 use crate::broadcast::turning::{Turners, Turning, TurningError};
-use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter};
+use crate::cache::{Ahead, CacheError, FillError, Fragment, FragmentWriter};
 use crate::chunk::ChunkKey;
 use crate::cmaf::{CmafError, Track, init_segment};
 use crate::live::demux::Demuxed;
@@ -390,7 +390,7 @@ impl Publisher {
         let (Some(key), Some(timescale)) = (self.stream.next_key(track), self.clock(track)) else {
             return Ok(());
         };
-        let (writer, fragment) = begin(self.stream.cache(), key).await?;
+        let (writer, fragment) = begin(&self.stream, key).await?;
         self.writers.insert(track, writer);
         let taken = self.taken_at(milliseconds(decode_time, timescale));
         let broken = self.broken.iter().position(|broken| *broken == track);
@@ -458,7 +458,7 @@ pub(super) fn window(stream: &LiveStream, config: &HubConfig, kind: LiveTrack) -
 
 /// A fragment of the cache that this process writes as its frames come.
 pub(super) async fn begin(
-    cache: &FragmentCache,
+    stream: &LiveStream,
     key: ChunkKey,
 ) -> Result<(FragmentWriter, Fragment), PublishingError> {
     let (tell, told) = oneshot::channel();
@@ -470,7 +470,11 @@ pub(super) async fn begin(
             drop(tell.send(writer));
         }
     };
-    let access = cache.get_or_fill(key, source).await?;
+    let ahead = Ahead {
+        traffic: Arc::clone(stream.traffic()),
+        source,
+    };
+    let access = stream.cache().get_or_fill(key, ahead).await?;
     let writer = told.await.map_err(|_| FillError::SourceGone)?;
     Ok((writer, access.fragment))
 }

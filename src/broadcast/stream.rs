@@ -25,6 +25,7 @@ use crate::live::join::{Join, Reached};
 use crate::live::rates::{Rates, RatesReport};
 use crate::live::window::{Listing, Opening, Place, Window};
 use crate::live::{LiveFrame, LiveTrack};
+use crate::offload::{Class, Kind};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 
 /// The most init segments that a track keeps: one for each of its encodings. A
@@ -64,6 +65,7 @@ pub struct LiveStream {
     stream_type: StreamType,
     target_duration_s: u32,
     cache: FragmentCache,
+    traffic: Arc<Class>,
     shelf: Shelf,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
@@ -226,6 +228,7 @@ impl LiveStream {
         now: UnixMillis,
     ) -> Self {
         Self {
+            traffic: Arc::new(Class::new(Kind::Live, &name)),
             name,
             epoch,
             stream_type,
@@ -486,10 +489,11 @@ impl LiveStream {
             (held.map(|(_, fragment)| fragment.clone()), place)
         };
         if let Some(fragment) = held {
+            self.cache.answered(&place.key, &fragment, &self.traffic);
             return Ok(Sought::There(fragment, place));
         }
-        Ok(match self.cache.get(&place.key).await? {
-            Some(chunk) => Sought::There(Fragment::ready(chunk), place),
+        Ok(match self.cache.get(&place.key, &self.traffic).await? {
+            Some(access) => Sought::There(access.fragment, place),
             None => {
                 self.lost(track, number);
                 Sought::Unknown
@@ -530,6 +534,11 @@ impl LiveStream {
 
     pub(super) fn cache(&self) -> &FragmentCache {
         &self.cache
+    }
+
+    /// Whose traffic requests for its segments are.
+    pub(super) const fn traffic(&self) -> &Arc<Class> {
+        &self.traffic
     }
 
     /// A track begins, or goes on with other samples: they need `init` from here on.

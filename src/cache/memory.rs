@@ -101,6 +101,11 @@ impl Memory {
         self.chunks.insert(key, chunk);
     }
 
+    /// Lets a chunk go, and says whether it was here.
+    pub fn remove(&self, key: &ChunkKey) -> bool {
+        self.chunks.remove(key).is_some()
+    }
+
     /// The small value called `name`.
     pub fn get_small(&self, name: &str) -> Option<Bytes> {
         self.small.get(name)

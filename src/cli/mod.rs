@@ -2,6 +2,7 @@
 
 mod cache;
 mod edge;
+mod measuring;
 mod offload;
 mod open_files;
 mod plugin;

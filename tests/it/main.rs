@@ -41,6 +41,7 @@ mod live;
 mod live_hostile;
 mod live_ladder;
 mod offload;
+mod offloading;
 mod openapi;
 mod origin;
 mod other_sound;

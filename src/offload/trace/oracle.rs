@@ -47,6 +47,7 @@ pub(super) fn read(from: impl Read) -> Result<Trace, TraceError> {
     Ok(Trace {
         requests,
         seconds: between(first, last),
+        lost: 0,
         hashed: false,
     })
 }
