@@ -42,6 +42,8 @@ pub struct EngineConfig {
     pub admission: AdmissionKind,
     /// Memory for complete chunks, in bytes.
     pub chunk_memory: u64,
+    /// Whether it is measured what the cache saves.
+    pub measures: bool,
     /// What is fetched from other servers.
     pub fetching: FetchConfig,
 }
@@ -93,6 +95,7 @@ impl Engine {
                 CacheConfig {
                     patience: PATIENCE,
                     ram_bytes: config.chunk_memory,
+                    measures: config.measures,
                     ..CacheConfig::default()
                 },
             ),

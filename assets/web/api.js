@@ -19,6 +19,22 @@
  * @typedef {{template:string, data:Record<string,string>, variant?:string, scheme?:string, chunk_max_ms?:number}} VideoRequest
  * @typedef {{name:string, status:"live"|"away"|"ended", since_unix_ms:number, bytes_in:number,
  *   tracks:{track:string, codec:string|null}[], audience?:{now:Record<string,number>, skips:number}}} LiveStream
+ * @typedef {"requests"|"bytes"|"render"} Unit
+ * @typedef {{requests:number, bytes:number, render_ms:number}} Amount
+ * @typedef {{value:number, low:number, high:number}} Range
+ * @typedef {{asked:number, fetched:number, distinct:Range, observed:number|null, maximum:Range|null, headroom:number|null}} Figure
+ * @typedef {{total:Figure, cacheable:Figure}} Scopes
+ * @typedef {{offload:Record<Unit, Scopes>, hits:{ram:Amount, disk:Amount, peer:Amount}, collapsed:Amount, uncacheable:Amount,
+ *   misses:(Amount & {cause:string})[]}} Traffic
+ * @typedef {{algorithm:string, steps:{capacity:number, misses:Record<Unit, number>}[]}} Curve
+ * @typedef {{capacity:number, sampled_requests:number, sampled_objects:number, rate:number, curves:Curve[],
+ *   gain:{more_bytes:number, offload:Record<Unit, number>}, policies:{policy:string, misses:Record<Unit, number>}[]}} Chart
+ * @typedef {{first:string, second:string, times:number, bytes:number, render_ms:number, differs:string[]}} Pair
+ * @typedef {{name:string, value:number, unit:"part"|"points"|"count"|"bytes"|"ms"}} Evidence
+ * @typedef {{kind:string, class:string|null, gain:number|null, text:string, evidence:Evidence[]}} Advice
+ * @typedef {{seconds:number, nodes:{name:string, age_s:number, seconds:number, requests:Scopes, bytes:Scopes}[],
+ *   cache:{policy:string, capacity:number, memory:number}, whole:Traffic, classes:(Traffic & {class:string})[],
+ *   curve:Chart|null, twins:Pair[], advice:Advice[]}} OffloadReport
  * @typedef {{store:{chunks:number, bytes:number}, cache:{hits:number, misses:number, coalesced:number}}} Stats
  */
 
@@ -159,6 +175,9 @@ export const listLive = (signal) => request("/v1/live", { headers: keyHeader(), 
 
 /** @param {string} name @param {AbortSignal} [signal] @returns {Promise<LiveStream & {now_unix_ms: number}>} */
 export const getLive = (name, signal) => request(`/v1/live/${encodeURIComponent(name)}`, { signal });
+
+/** @param {number} minutes @param {AbortSignal} [signal] @returns {Promise<OffloadReport>} */
+export const getOffload = (minutes, signal) => request(`/v1/offload?minutes=${minutes}`, { headers: keyHeader(), signal });
 
 /** @param {string} id */
 export const posterUrl = (id) => `/v1/templates/${encodeURIComponent(id)}/poster.jpg`;

@@ -13,7 +13,7 @@ use crate::broadcast::hub::{HubConfig, Outage, Seat};
 use crate::broadcast::ladder::{Climbing, Ladders};
 use crate::broadcast::stream::LiveStream;
 use crate::broadcast::turning::{Turners, Turning, TurningError};
-use crate::cache::{CacheError, FillError, Fragment, FragmentCache, FragmentWriter, Source};
+use crate::cache::{Ahead, CacheError, FillError, Fragment, FragmentWriter, Source};
 use crate::chunk::{ChunkKey, ReuseClass};
 use crate::cmaf::{CmafError, Track, init_segment};
 use crate::live::demux::Demuxed;
@@ -390,7 +390,7 @@ impl Publisher {
         let (Some(key), Some(timescale)) = (self.stream.next_key(track), self.clock(track)) else {
             return Ok(());
         };
-        let (writer, fragment) = begin(self.stream.cache(), key).await?;
+        let (writer, fragment) = begin(&self.stream, key).await?;
         self.writers.insert(track, writer);
         let taken = self.taken_at(milliseconds(decode_time, timescale));
         let broken = self.broken.iter().position(|broken| *broken == track);
@@ -475,12 +475,15 @@ impl Source for Handover {
 
 /// A fragment of the cache that this process writes as its frames come.
 pub(super) async fn begin(
-    cache: &FragmentCache,
+    stream: &LiveStream,
     key: ChunkKey,
 ) -> Result<(FragmentWriter, Fragment), PublishingError> {
     let (tell, told) = oneshot::channel();
-    let source = Handover(Mutex::new(Some(tell)));
-    let access = cache.get_or_fill(key, source).await?;
+    let ahead = Ahead {
+        traffic: Arc::clone(stream.traffic()),
+        source: Handover(Mutex::new(Some(tell))),
+    };
+    let access = stream.cache().get_or_fill(key, ahead).await?;
     let writer = told.await.map_err(|_| FillError::SourceGone)?;
     Ok((writer, access.fragment))
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::outcome::FillError;
 use crate::chunk::{ChunkMeta, Part};
 use crate::digest::Digest;
+use crate::offload::Size;
 use crate::store::StoredChunk;
 
 /// A chunk with all its bytes in memory.
@@ -25,6 +26,13 @@ pub struct CompleteChunk {
     pub parts: Vec<Part>,
     /// BLAKE3 of all parts, one after the other.
     pub digest: Digest,
+}
+
+impl CompleteChunk {
+    /// What it weighs among the traffic.
+    pub fn weighs(&self) -> Size {
+        Size::new(self.meta.bytes(), self.meta.cost_ms.into())
+    }
 }
 
 impl From<StoredChunk> for CompleteChunk {

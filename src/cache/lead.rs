@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::account::{Asker, Fetch};
 use super::flight::Seat;
 use super::fragment::{CompleteChunk, Fragment};
 use super::leader::{Ended, Leader, Leading};
@@ -15,45 +16,98 @@ use super::outcome::{Access, FillError, Outcome};
 use super::source::Source;
 use super::{Shared, TierError};
 use crate::chunk::{ChunkKey, ReuseClass};
-use crate::store::{Lookup, StoreError};
+use crate::offload::{Cause, Size, Tier};
+use crate::store::{Lookup, Put, StoreError};
 
 /// How often a source is set going for one chunk, if it keeps dying.
 const MAX_TRIES: u32 = 3;
 
+/// The place of a leader, and whom it tells how the chunk is come by.
+pub(super) struct Lead {
+    pub key: ChunkKey,
+    pub seat: Seat<ChunkKey, Leading>,
+    pub leader: Leader,
+    /// Why there is nothing, if that is known already: who led before has not noted it.
+    pub before: Option<Cause>,
+    pub tell: oneshot::Sender<(Outcome, Option<Cause>)>,
+}
+
 /// How a chunk was come by, or that it was not.
 enum Came {
-    Stored,
+    Stored(Arc<CompleteChunk>, Outcome),
     Made(Arc<CompleteChunk>),
     Failed(FillError),
     Deserted,
 }
 
 impl Shared {
-    pub(super) async fn lead(
-        self: Arc<Self>,
-        key: ChunkKey,
-        seat: Seat<ChunkKey, Leading>,
-        leader: Leader,
-        source: Arc<impl Source>,
-        tell: oneshot::Sender<Outcome>,
-    ) {
-        let class = source.class();
-        match self.come_by(&key, &seat, &leader, source, tell).await {
-            Came::Stored => {}
+    pub(super) async fn lead(self: Arc<Self>, lead: Lead, source: Arc<impl Source>) {
+        let Lead {
+            key,
+            seat,
+            leader,
+            before,
+            tell,
+        } = lead;
+        let (mut cause, mut tell) = (None, Some(tell));
+        let told = |outcome| {
+            if outcome == Outcome::Filled && cause.is_none() {
+                cause = self.account.cause(key.digest());
+                // The reason of whoever led just before may not be noted yet.
+                cause = cause.map(|cause| before.unwrap_or(cause));
+                leader.because(cause);
+            }
+            // Whoever asked may be gone; the others are not.
+            tell.take().map(|tell| tell.send((outcome, cause)).is_ok());
+        };
+        let asking = Arc::clone(&source);
+        let came = self.come_by(&key, &seat, &leader, asking, told).await;
+        // Whoever comes from here on finds what came, and is counted as such.
+        let followers = leader.count_followers();
+        let fetched = |bytes: u64, chunk: Option<&CompleteChunk>| {
+            let Some(cause) = cause else { return };
+            let size = chunk.map_or(Size::new(bytes, 0), CompleteChunk::weighs);
+            let fetch = Fetch {
+                cause,
+                asker: source.asker(),
+                followers,
+                content: chunk.map(|chunk| &chunk.digest),
+            };
+            let account = &self.account;
+            account.fetched(&source.traffic(), key.digest(), size, fetch);
+        };
+        match came {
+            Came::Stored(chunk, outcome) => match cause {
+                // It came to be there while it was being fetched.
+                Some(_) => fetched(0, Some(&chunk)),
+                None => {
+                    let asked = followers + u64::from(source.asker() == Asker::Client);
+                    let tier = match outcome {
+                        Outcome::HitShared => Tier::Peer,
+                        _ => Tier::Disk,
+                    };
+                    let (account, size) = (&self.account, chunk.weighs());
+                    account.hit(&source.traffic(), key.digest(), size, tier, asked);
+                }
+            },
             Came::Made(chunk) => {
                 self.counters.bytes_filled.add(chunk.meta.bytes());
                 self.failures.forget(&key);
-                self.keep(&key, &chunk, class).await;
+                fetched(0, Some(&chunk));
+                self.keep(&key, &chunk, source.class()).await;
                 self.memory.insert(key, chunk);
             }
             Came::Failed(error) => {
                 self.counters.failed_fills.add(1);
                 self.failures.note(key, &error, Instant::now());
+                fetched(leader.bytes(), None);
+                self.account.gone(key.digest(), Cause::Failed);
                 tracing::warn!(%key, %error, "a fill failed");
             }
             // The key is free already; whoever made the chunk is told at its next part.
             Came::Deserted => {
                 self.counters.abandoned.add(1);
+                fetched(leader.bytes(), None);
                 leader.fail(FillError::Abandoned);
             }
         }
@@ -68,18 +122,13 @@ impl Shared {
         seat: &Seat<ChunkKey, Leading>,
         leader: &Leader,
         source: Arc<impl Source>,
-        tell: oneshot::Sender<Outcome>,
+        mut told: impl FnMut(Outcome),
     ) -> Came {
-        let mut tell = Some(tell);
-        let mut told = |outcome| {
-            // Whoever asked may be gone; the others are not.
-            tell.take().map(|tell| tell.send(outcome).is_ok());
-        };
         for attempt in 1..=MAX_TRIES {
             if let Some((chunk, outcome)) = self.look_below(key).await {
-                leader.restore(chunk);
+                leader.restore(chunk.clone());
                 told(outcome);
-                return Came::Stored;
+                return Came::Stored(chunk, outcome);
             }
             if attempt == 1 {
                 self.counters.misses.add(1);
@@ -107,7 +156,14 @@ impl Shared {
                     Ended::Deserted => false,
                 };
                 // Under the flight's lock: nobody joins between the look and the leaving.
-                if seat.leave_if(|| leader.is_deserted()) {
+                let deserted = || {
+                    let deserted = leader.is_deserted();
+                    if deserted {
+                        self.account.gone(key.digest(), Cause::Abandoned);
+                    }
+                    deserted
+                };
+                if seat.leave_if(deserted) {
                     return Came::Deserted;
                 }
                 if gone {
@@ -145,10 +201,14 @@ impl Shared {
         let waiting = self.backlog.enter(chunk.meta.bytes());
         let turn = waiting.turn().await;
         let (store, kept, key) = (self.store.clone(), chunk.clone(), *key);
-        self.on_store("store a chunk", move || {
+        let put = self.on_store("store a chunk", move || {
             store.put(&key, class, &kept.meta, &kept.parts)
-        })
-        .await;
+        });
+        match put.await {
+            Some(Put::Kept) => {}
+            Some(Put::Refused) => self.account.gone(key.digest(), Cause::NotAdmitted),
+            None => self.account.gone(key.digest(), Cause::Lost),
+        }
         // The next need not wait for the tier, too.
         drop(turn);
         let kept = chunk.clone();
@@ -199,16 +259,56 @@ impl Shared {
         Access {
             fragment: Fragment::failed(error),
             outcome: Outcome::FailedLately,
+            cause: None,
         }
     }
 
-    pub(super) fn hit_memory(&self, key: &ChunkKey, chunk: Arc<CompleteChunk>) -> Access {
-        self.store.note_use(key);
-        self.counters.hits_memory.add(1);
-        self.counters.bytes_memory.add(chunk.meta.bytes());
+    pub(super) fn follow(
+        &self,
+        key: &ChunkKey,
+        fragment: Fragment,
+        leading: &Leading,
+        source: &impl Source,
+    ) -> Access {
+        self.counters.coalesced.add(1);
+        if source.asker() == Asker::Client && !leading.count_follower() {
+            // It came between the look and the counting.
+            if let Some(chunk) = fragment.complete() {
+                self.note_hit(key, &chunk, source);
+            }
+        }
+        Access {
+            fragment,
+            outcome: Outcome::Coalesced,
+            cause: leading.cause(),
+        }
+    }
+
+    pub(super) fn hit_memory(
+        &self,
+        key: &ChunkKey,
+        chunk: Arc<CompleteChunk>,
+        source: &impl Source,
+    ) -> Access {
+        self.note_memory(key, &chunk);
+        self.note_hit(key, &chunk, source);
         Access {
             fragment: Fragment::ready(chunk),
             outcome: Outcome::HitMemory,
+            cause: None,
+        }
+    }
+
+    pub(super) fn note_memory(&self, key: &ChunkKey, chunk: &CompleteChunk) {
+        self.store.note_use(key);
+        self.counters.hits_memory.add(1);
+        self.counters.bytes_memory.add(chunk.meta.bytes());
+    }
+
+    fn note_hit(&self, key: &ChunkKey, chunk: &CompleteChunk, source: &impl Source) {
+        if self.account.is_on() && source.asker() == Asker::Client {
+            let (account, size) = (&self.account, chunk.weighs());
+            account.hit(&source.traffic(), key.digest(), size, Tier::Ram, 1);
         }
     }
 

@@ -1,7 +1,8 @@
 //! The leader's grip on a fragment: it hands out writers one after the other, and
 //! watches what becomes of them and whether anybody still reads.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,14 +11,26 @@ use tokio::time::{sleep, timeout};
 use super::fragment::{CompleteChunk, Fragment, FragmentState, Progress};
 use super::outcome::FillError;
 use super::writer::{FragmentWriter, end};
+use crate::offload::Cause;
 
 /// What a fragment's leader holds. Dropped with the fragment still open, by a
 /// panic say, it fails it: nobody waits for a chunk that nobody sees to.
-pub(super) struct Leader(watch::Sender<Progress>);
+pub(super) struct Leader(watch::Sender<Progress>, Arc<Waits>);
 
 /// What others find in the flight: a way to follow that is no reader itself.
 #[derive(Clone)]
-pub(super) struct Leading(watch::Sender<Progress>);
+pub(super) struct Leading(watch::Sender<Progress>, Arc<Waits>);
+
+/// Who waits for a fetch, as far as it is counted, and why there is one.
+#[derive(Default)]
+struct Waits {
+    /// [`OVER`] once they were counted.
+    followers: AtomicU64,
+    cause: OnceLock<Cause>,
+}
+
+/// So many never wait.
+const OVER: u64 = 1 << 62;
 
 /// What became of a writer.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,12 +49,35 @@ impl Leader {
     /// A fragment in progress, and its first reader.
     pub fn new() -> (Self, Fragment) {
         let (progress, reader) = watch::channel(Progress::Open(Vec::new()));
-        (Self(progress), Fragment::following(reader))
+        let leader = Self(progress, Arc::default());
+        (leader, Fragment::following(reader))
     }
 
     /// For the flight.
     pub fn leading(&self) -> Leading {
-        Leading(self.0.clone())
+        Leading(self.0.clone(), Arc::clone(&self.1))
+    }
+
+    /// Counts those who waited; who comes now is none of them.
+    pub fn count_followers(&self) -> u64 {
+        self.1.followers.swap(OVER, Ordering::AcqRel)
+    }
+
+    /// Says why there is a fetch.
+    pub fn because(&self, cause: Option<Cause>) {
+        if let Some(cause) = cause {
+            // It is said once.
+            drop(self.1.cause.set(cause));
+        }
+    }
+
+    /// Bytes that came so far.
+    pub fn bytes(&self) -> u64 {
+        match &*self.0.borrow() {
+            Progress::Open(parts) => parts.iter().map(|part| u64::from(part.meta.bytes)).sum(),
+            Progress::Complete(chunk) => chunk.meta.bytes(),
+            Progress::Failed(_) => 0,
+        }
     }
 
     /// A writer, and by which to watch it.
@@ -126,6 +162,16 @@ impl Leading {
     /// One more reader.
     pub fn follow(&self) -> Fragment {
         Fragment::following(self.0.subscribe())
+    }
+
+    /// Counts one who waits; `false` if all are counted, as the fetch is over.
+    pub fn count_follower(&self) -> bool {
+        self.1.followers.fetch_add(1, Ordering::AcqRel) < OVER
+    }
+
+    /// Why there is a fetch, if that is known yet.
+    pub fn cause(&self) -> Option<Cause> {
+        self.1.cause.get().copied()
     }
 
     /// How far the fragment is.

@@ -101,9 +101,9 @@ impl Memory {
         self.chunks.insert(key, chunk);
     }
 
-    /// Lets go of a chunk.
-    pub fn remove(&self, key: &ChunkKey) {
-        self.chunks.remove(key);
+    /// Lets a chunk go, and says whether it was here.
+    pub fn remove(&self, key: &ChunkKey) -> bool {
+        self.chunks.remove(key).is_some()
     }
 
     /// The small value called `name`.

@@ -23,6 +23,7 @@
 //! - A disk slower than the sources slows them down: no source is set going while
 //!   too much waits to be written.
 
+mod account;
 mod backlog;
 mod failures;
 mod flight;
@@ -31,6 +32,7 @@ mod lead;
 mod leader;
 mod memory;
 mod outcome;
+mod recording;
 mod small;
 mod source;
 mod stats;
@@ -46,18 +48,22 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::task::TaskTracker;
 
+pub use account::{Account, Asker, Fetch};
 pub use fragment::{CompleteChunk, Fragment, FragmentState};
 pub use outcome::{Access, CacheError, FillError, Outcome, Presence};
-pub use source::Source;
+pub use recording::Recording;
+pub use source::{Ahead, Source};
 pub use stats::CacheStats;
 pub use tier::{SharedTier, TierError};
 pub use writer::FragmentWriter;
 
 use crate::chunk::ChunkKey;
+use crate::offload::{Cause, Class, Tier};
 use crate::store::{ChunkStore, Lookup};
 use backlog::Backlog;
 use failures::Failures;
 use flight::{Boarded, Flight};
+use lead::Lead;
 use leader::{Leader, Leading};
 use memory::Memory;
 use stats::Counters;
@@ -83,12 +89,14 @@ pub struct CacheConfig {
     /// How long a chunk that nobody reads any more is still made: a player that
     /// lost its connection comes back.
     pub linger: Duration,
+    /// Whether it is measured what the cache saves, and could save ([`Account`]).
+    pub measures: bool,
 }
 
 impl Default for CacheConfig {
     /// 256 MiB; 4096 in flight: far more than are ever rendered at once, queued
     /// ones hold no bytes; 5 minutes: longer than any queue a viewer waits in; a
-    /// second; two seconds.
+    /// second; two seconds; it is.
     fn default() -> Self {
         Self {
             ram_bytes: 256 * 1024 * 1024,
@@ -96,6 +104,7 @@ impl Default for CacheConfig {
             patience: Duration::from_secs(300),
             failure_rest: Duration::from_secs(1),
             linger: Duration::from_secs(2),
+            measures: true,
         }
     }
 }
@@ -117,6 +126,7 @@ struct Shared {
     /// Closed from the start, which only means that its emptiness can be waited for.
     leaders: TaskTracker,
     counters: Counters,
+    account: Account,
 }
 
 impl FragmentCache {
@@ -133,6 +143,11 @@ impl FragmentCache {
     fn over(store: ChunkStore, tier: Option<Box<dyn SharedTier>>, config: CacheConfig) -> Self {
         let leaders = TaskTracker::new();
         leaders.close();
+        let account = Account::new(config.measures);
+        if account.is_on() {
+            let account = account.clone();
+            store.on_departure(move |key, why| account.gone(key.digest(), why.into()));
+        }
         Self(Arc::new(Shared {
             memory: Memory::new(config.ram_bytes),
             flight: Flight::new(config.max_in_flight),
@@ -142,6 +157,7 @@ impl FragmentCache {
             small_flight: Flight::new(config.max_in_flight),
             leaders,
             counters: Counters::default(),
+            account,
             store,
             tier,
             config,
@@ -160,19 +176,22 @@ impl FragmentCache {
         let shared = &self.0;
         // Most requests end here; what is complete stays so, so no lock is needed to tell.
         if let Some(chunk) = shared.memory.get(&key) {
-            return Ok(shared.hit_memory(&key, chunk));
+            return Ok(shared.hit_memory(&key, chunk, &source));
         }
         if let Some(error) = shared.failures.recent(&key, Instant::now()) {
             return Ok(shared.failed_lately(error));
         }
-        let mut led = None;
+        let (mut led, mut failed) = (None, false);
         let boarded = shared.flight.board(
             &key,
             |leading: &Leading| match leading.state() {
                 // One that failed a moment ago is not noted yet.
-                FragmentState::Failed(error) if !shared.failures.remembers(&error) => None,
+                FragmentState::Failed(error) if !shared.failures.remembers(&error) => {
+                    failed = true;
+                    None
+                }
                 // A reader from now on, so that the leader does not find itself deserted.
-                _ => Some(leading.follow()),
+                _ => Some((leading.follow(), leading.clone())),
             },
             || shared.memory.get(&key),
             || {
@@ -183,19 +202,15 @@ impl FragmentCache {
             },
         );
         match boarded {
-            Boarded::Ready(chunk) => Ok(shared.hit_memory(&key, chunk)),
-            Boarded::Joined(fragment) => Ok(match (fragment.complete(), fragment.state()) {
-                // Only its way to the disk is not over.
-                (Some(chunk), _) => shared.hit_memory(&key, chunk),
-                (None, FragmentState::Failed(error)) => shared.failed_lately(error),
-                (None, _) => {
-                    shared.counters.coalesced.add(1);
-                    Access {
-                        fragment,
-                        outcome: Outcome::Coalesced,
-                    }
-                }
-            }),
+            Boarded::Ready(chunk) => Ok(shared.hit_memory(&key, chunk, &source)),
+            Boarded::Joined((fragment, leading)) => {
+                Ok(match (fragment.complete(), fragment.state()) {
+                    // Only its way to the disk is not over.
+                    (Some(chunk), _) => shared.hit_memory(&key, chunk, &source),
+                    (None, FragmentState::Failed(error)) => shared.failed_lately(error),
+                    (None, _) => shared.follow(&key, fragment, &leading, &source),
+                })
+            }
             Boarded::Full => {
                 shared.counters.refused.add(1);
                 Err(CacheError::Busy {
@@ -205,27 +220,45 @@ impl FragmentCache {
             Boarded::Lead(seat) => {
                 let (leader, fragment) = led.expect("who leads has begun a fragment");
                 let (tell, told) = oneshot::channel();
-                let leading = shared
-                    .clone()
-                    .lead(key, seat, leader, Arc::new(source), tell);
+                let lead = Lead {
+                    key,
+                    seat,
+                    leader,
+                    before: failed.then_some(Cause::Failed),
+                    tell,
+                };
+                let leading = shared.clone().lead(lead, Arc::new(source));
                 shared.leaders.spawn(leading);
-                let outcome = told.await.map_err(|_| CacheError::ShuttingDown)?;
-                Ok(Access { fragment, outcome })
+                let (outcome, cause) = told.await.map_err(|_| CacheError::ShuttingDown)?;
+                Ok(Access {
+                    fragment,
+                    outcome,
+                    cause,
+                })
             }
         }
     }
 
-    /// The complete chunk of `key`, if there is one; fetches nothing from a source
-    /// and waits for none.
-    pub async fn get(&self, key: &ChunkKey) -> Result<Option<Arc<CompleteChunk>>, CacheError> {
+    /// The complete chunk of `key`, if there is one, for a request of `traffic`; fetches
+    /// nothing from a source and waits for none.
+    pub async fn get(&self, key: &ChunkKey, traffic: &Class) -> Result<Option<Access>, CacheError> {
         let shared = &self.0;
         let in_memory = shared
             .memory
             .get(key)
             .or_else(|| shared.flight.find(key)?.complete());
+        let hit = |chunk: Arc<CompleteChunk>, outcome, tier| {
+            let account = &shared.account;
+            account.hit(traffic, key.digest(), chunk.weighs(), tier, 1);
+            Access {
+                fragment: Fragment::ready(chunk),
+                outcome,
+                cause: None,
+            }
+        };
         if let Some(chunk) = in_memory {
-            shared.hit_memory(key, chunk.clone());
-            return Ok(Some(chunk));
+            shared.note_memory(key, &chunk);
+            return Ok(Some(hit(chunk, Outcome::HitMemory, Tier::Ram)));
         }
         let (store, wanted) = (shared.store.clone(), *key);
         // The semaphore is never closed.
@@ -233,9 +266,45 @@ impl FragmentCache {
         let looked = spawn_blocking(move || store.get(&wanted)).await;
         drop(reading);
         match looked.map_err(|_| CacheError::ShuttingDown)?? {
-            Lookup::Hit(stored) => Ok(Some(shared.hit_disk(*key, stored.into()))),
+            Lookup::Hit(stored) => {
+                let chunk = shared.hit_disk(*key, stored.into());
+                Ok(Some(hit(chunk, Outcome::HitDisk, Tier::Disk)))
+            }
             Lookup::Miss | Lookup::Lost | Lookup::Corrupt => Ok(None),
         }
+    }
+
+    /// Counts a request of `traffic` that is answered with `fragment`, which whoever calls
+    /// this has at hand.
+    pub fn answered(&self, key: &ChunkKey, fragment: &Fragment, traffic: &Class) {
+        let shared = &self.0;
+        let leading = match fragment.complete() {
+            Some(_) => None,
+            None => shared.flight.find(key),
+        };
+        if leading.is_some_and(|leading| leading.count_follower()) {
+            return;
+        }
+        if let Some(chunk) = fragment.complete() {
+            let (account, size) = (&shared.account, chunk.weighs());
+            account.hit(traffic, key.digest(), size, Tier::Ram, 1);
+        }
+    }
+
+    /// Removes the chunk of `key` from memory and disk, durably, and says whether it was
+    /// there. One that is being made goes on, and what the shared tier has stays.
+    pub async fn purge(&self, key: &ChunkKey) -> Result<bool, CacheError> {
+        let shared = &self.0;
+        let remembered = shared.memory.remove(key);
+        let (store, wanted) = (shared.store.clone(), *key);
+        let removed = spawn_blocking(move || store.remove(&wanted)).await;
+        let stored = removed.map_err(|_| CacheError::ShuttingDown)??;
+        if remembered && !stored {
+            shared.account.gone(key.digest(), Cause::Purged);
+        }
+        let was_there = remembered || stored;
+        shared.counters.purged.add(was_there.into());
+        Ok(was_there)
     }
 
     /// Where the chunk of `key` is, by memory, flight and the disk's index; counts
@@ -258,18 +327,6 @@ impl FragmentCache {
         }
     }
 
-    /// Removes the chunk of `key` from memory and disk: nobody will ask for it again. One
-    /// that is in flight stays, and goes when room is needed. What the shared tier has stays.
-    pub async fn purge(&self, key: ChunkKey) {
-        let shared = &self.0;
-        shared.memory.remove(&key);
-        let store = shared.store.clone();
-        let removed = shared.on_store("remove a chunk", move || store.remove(&key));
-        if removed.await == Some(true) {
-            shared.counters.purged.add(1);
-        }
-    }
-
     /// What was counted, and what is held now.
     pub fn stats(&self) -> CacheStats {
         let shared = &self.0;
@@ -281,6 +338,16 @@ impl FragmentCache {
             backlog_bytes: shared.backlog.bytes(),
             ..shared.counters.now()
         }
+    }
+
+    /// How it is bounded.
+    pub fn config(&self) -> &CacheConfig {
+        &self.0.config
+    }
+
+    /// What it is told of the cache's traffic, and what that comes to.
+    pub fn account(&self) -> &Account {
+        &self.0.account
     }
 
     /// The store behind the cache.

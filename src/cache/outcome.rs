@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::fragment::Fragment;
+use crate::offload::Cause;
 use crate::store::{MAX_CHUNK_BYTES, MAX_PARTS, StoreError};
 
 /// Where the bytes of one request come from.
@@ -32,6 +33,8 @@ pub struct Access {
     pub fragment: Fragment,
     /// Where it comes from.
     pub outcome: Outcome,
+    /// Why it has to be fetched, if it has and that is counted.
+    pub cause: Option<Cause>,
 }
 
 /// Where a chunk is, without fetching it.

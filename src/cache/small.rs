@@ -7,9 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::account::{Asker, Fetch};
 use super::flight::{Boarded, Seat};
 use super::outcome::{CacheError, FillError};
 use super::{FragmentCache, Shared};
+use crate::digest::Digest;
+use crate::offload::{Cause, Class, Size, Tier};
 
 /// What followers of a small value wait on.
 pub(super) type Following = watch::Receiver<Answer>;
@@ -19,14 +22,20 @@ impl FragmentCache {
     /// The small value called `name`; if there is none, `fill` makes it, once for
     /// all who ask meanwhile. `fill` runs on a thread that may block and outlives
     /// its caller. The store's bounds on small values hold; what is over them is
-    /// served but not stored.
+    /// served but not stored. It is counted as a request of `traffic`.
     pub async fn get_small_or_fill(
         &self,
         name: &str,
+        traffic: Arc<Class>,
         fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
     ) -> Result<Bytes, CacheError> {
         let shared = &self.0;
         let name: Arc<str> = name.into();
+        let key = Digest::of(name.as_bytes());
+        let hit = |value: &Bytes| {
+            let size = Size::new(value.len() as u64, 0);
+            shared.account.hit(&traffic, &key, size, Tier::Ram, 1);
+        };
         let mut led = None;
         let boarded = shared.small_flight.board(
             &name,
@@ -41,13 +50,16 @@ impl FragmentCache {
                 told
             },
         );
+        let mut follows = false;
         let mut told = match boarded {
             Boarded::Ready(value) => {
                 shared.counters.small_hits.add(1);
+                hit(&value);
                 return Ok(value);
             }
             Boarded::Joined(told) => {
                 shared.counters.small_coalesced.add(1);
+                follows = true;
                 told
             }
             Boarded::Full => {
@@ -58,7 +70,8 @@ impl FragmentCache {
             }
             Boarded::Lead(seat) => {
                 let (tell, told) = led.expect("who leads has begun a value");
-                let leading = shared.clone().lead_small(name, seat, tell, fill);
+                let account = (key, Arc::clone(&traffic));
+                let leading = shared.clone().lead_small(name, account, seat, tell, fill);
                 shared.leaders.spawn(leading);
                 told
             }
@@ -68,7 +81,13 @@ impl FragmentCache {
             .await
             .map_err(|_| CacheError::ShuttingDown)?;
         match &*answer {
-            Some(Ok(value)) => Ok(value.clone()),
+            Some(Ok(value)) => {
+                // Who waited a moment for so little is no different from who finds it.
+                if follows {
+                    hit(value);
+                }
+                Ok(value.clone())
+            }
             Some(Err(error)) => Err(error.clone().into()),
             None => Err(CacheError::ShuttingDown),
         }
@@ -79,6 +98,7 @@ impl Shared {
     async fn lead_small(
         self: Arc<Self>,
         name: Arc<str>,
+        (key, traffic): (Digest, Arc<Class>),
         seat: Seat<Arc<str>, Following>,
         tell: watch::Sender<Answer>,
         fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
@@ -90,11 +110,14 @@ impl Shared {
             .flatten();
         if let Some(value) = found {
             self.counters.small_hits.add(1);
+            let size = Size::new(value.len() as u64, 0);
+            self.account.hit(&traffic, &key, size, Tier::Disk, 1);
             self.memory.insert_small(name, value.clone());
             tell.send_replace(Some(Ok(value)));
             return drop(seat);
         }
         self.counters.small_misses.add(1);
+        let cause = self.account.cause(&key);
         let patience = self.config.patience;
         let made = tokio::time::timeout(patience, tokio::task::spawn_blocking(fill)).await;
         let made = match made {
@@ -107,13 +130,29 @@ impl Shared {
         } else {
             self.counters.failed_fills.add(1);
         }
+        let bytes = made.as_ref().map_or(0, Bytes::len);
+        if let Some(cause) = cause {
+            let fetch = Fetch {
+                cause,
+                asker: Asker::Client,
+                followers: 0,
+                content: None,
+            };
+            let size = Size::new(bytes as u64, 0);
+            self.account.fetched(&traffic, &key, size, fetch);
+        }
+        if made.is_err() {
+            self.account.gone(&key, Cause::Failed);
+        }
         tell.send_replace(Some(made.clone()));
         if let Ok(value) = made {
             let store = self.store.clone();
-            self.on_store("store a small value", move || {
+            let stored = self.on_store("store a small value", move || {
                 store.put_small(&name, &value)
-            })
-            .await;
+            });
+            if stored.await.is_none() {
+                self.account.gone(&key, Cause::NotAdmitted);
+            }
         }
         drop(seat);
     }

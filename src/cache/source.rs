@@ -1,7 +1,11 @@
 //! Where chunks come from that are not there.
 
+use std::sync::Arc;
+
+use super::account::Asker;
 use super::writer::FragmentWriter;
 use crate::chunk::ReuseClass;
+use crate::offload::Class;
 
 /// Makes one chunk: a renderer, an upstream, a live stream. Closures over a
 /// [`FragmentWriter`] are sources, of chunks that are shared.
@@ -13,6 +17,17 @@ pub trait Source: Send + Sync + 'static {
 
     /// Who else may ask for the chunk.
     fn class(&self) -> ReuseClass;
+
+    /// Whose traffic a request for the chunk is. Asked when the request is counted:
+    /// of one that was fetched, when that is over.
+    fn traffic(&self) -> Arc<Class> {
+        Class::none()
+    }
+
+    /// Who asks for it here.
+    fn asker(&self) -> Asker {
+        Asker::Client
+    }
 }
 
 impl<F: Fn(FragmentWriter) + Send + Sync + 'static> Source for F {
@@ -22,5 +37,31 @@ impl<F: Fn(FragmentWriter) + Send + Sync + 'static> Source for F {
 
     fn class(&self) -> ReuseClass {
         ReuseClass::Shared
+    }
+}
+
+/// A source whose chunks are the traffic of a class, and are fetched ahead of all who ask.
+pub struct Ahead<S> {
+    /// Whose.
+    pub traffic: Arc<Class>,
+    /// What makes them.
+    pub source: S,
+}
+
+impl<S: Source> Source for Ahead<S> {
+    fn fill(&self, writer: FragmentWriter) {
+        self.source.fill(writer);
+    }
+
+    fn class(&self) -> ReuseClass {
+        self.source.class()
+    }
+
+    fn traffic(&self) -> Arc<Class> {
+        Arc::clone(&self.traffic)
+    }
+
+    fn asker(&self) -> Asker {
+        Asker::Ahead
     }
 }

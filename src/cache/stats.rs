@@ -61,7 +61,7 @@ pub struct CacheStats {
     pub abandoned: u64,
     /// Fills that another try took over because their source died.
     pub handed_over: u64,
-    /// Chunks that were removed because nobody will ask for them again.
+    /// Chunks that were removed because they are wrong, or nobody will ask for them again.
     pub purged: u64,
     /// Calls into the store that failed; their requests were served all the same.
     pub store_errors: u64,

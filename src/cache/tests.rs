@@ -61,6 +61,19 @@ fn cache() -> (TempDir, FragmentCache) {
     })
 }
 
+async fn there(cache: &FragmentCache, seed: u32) -> Option<Arc<CompleteChunk>> {
+    let found = cache.get(&key(seed), &Class::other()).await.unwrap();
+    found.map(|access| access.fragment.complete().unwrap())
+}
+
+async fn small(
+    cache: &FragmentCache,
+    name: &str,
+    fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
+) -> Result<Bytes, CacheError> {
+    cache.get_small_or_fill(name, Class::none(), fill).await
+}
+
 /// Sends `requests` at once for `keys` keys; every fill waits until all have been
 /// asked. Gives the number of fills and the outcomes.
 async fn storm(keys: u32, requests: u32) -> (usize, Vec<Outcome>, CacheStats) {
@@ -142,7 +155,7 @@ async fn followers_read_parts_while_the_leader_is_still_writing() {
     let second = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
     assert_eq!(second.outcome, Outcome::Coalesced);
     assert_eq!(cache.peek(&key(1)).await.unwrap(), Presence::InFlight);
-    assert_eq!(cache.get(&key(1)).await.unwrap(), None);
+    assert_eq!(there(&cache, 1).await, None);
 
     writer.push(part(5)).unwrap();
     for access in [&first, &second] {
@@ -484,8 +497,8 @@ async fn what_was_filled_is_there_after_a_restart_and_read_once() {
     assert_eq!(access.outcome, Outcome::HitDisk);
     assert_eq!(access.fragment.finished().await.unwrap(), before);
     assert_eq!(cache.peek(&key(1)).await.unwrap(), Presence::Memory);
-    assert_eq!(cache.get(&key(1)).await.unwrap(), Some(before));
-    assert_eq!(cache.get(&key(2)).await.unwrap(), None);
+    assert_eq!(there(&cache, 1).await, Some(before));
+    assert_eq!(there(&cache, 2).await, None);
     let stats = cache.stats();
     assert_eq!(
         (stats.hits_disk, stats.hits_memory, stats.misses),
@@ -613,7 +626,7 @@ async fn a_small_value_is_made_once_and_kept() {
                 fills.fetch_add(1, Ordering::SeqCst);
                 Ok(Bytes::from_static(b"ftypmoov"))
             };
-            cache.get_small_or_fill("init/720p", fill).await.unwrap()
+            small(&cache, "init/720p", fill).await.unwrap()
         });
     }
     for value in tasks.join_all().await {
@@ -629,7 +642,7 @@ async fn a_small_value_is_made_once_and_kept() {
     let (store, _) = ChunkStore::open(StoreConfig::new(dir.path())).unwrap();
     let cache = FragmentCache::new(store, CacheConfig::default());
     let must_not = || panic!("it is on disk");
-    let value = cache.get_small_or_fill("init/720p", must_not).await;
+    let value = small(&cache, "init/720p", must_not).await;
     assert_eq!(value.unwrap(), &b"ftypmoov"[..]);
 }
 
@@ -637,13 +650,13 @@ async fn a_small_value_is_made_once_and_kept() {
 async fn a_small_value_that_cannot_be_made_says_why_and_is_tried_again() {
     let (_dir, cache) = cache();
     let fail = || Err(FillError::source_failed("no encoder"));
-    let error = cache.get_small_or_fill("a", fail).await.unwrap_err();
+    let error = small(&cache, "a", fail).await.unwrap_err();
     assert_eq!(error.to_string(), "the source failed: no encoder");
     let die = || panic!("the maker died");
-    let error = cache.get_small_or_fill("a", die).await.unwrap_err();
+    let error = small(&cache, "a", die).await.unwrap_err();
     assert!(matches!(error, CacheError::Fill(FillError::SourceGone)));
     let make = || Ok(Bytes::from_static(b"1"));
-    assert_eq!(cache.get_small_or_fill("a", make).await.unwrap(), &b"1"[..]);
+    assert_eq!(small(&cache, "a", make).await.unwrap(), &b"1"[..]);
 }
 
 #[tokio::test]
@@ -666,4 +679,114 @@ async fn what_failed_is_tried_again_after_its_rest() {
         assert_eq!(again.outcome, Outcome::FailedLately);
         tokio::task::yield_now().await;
     }
+}
+
+/// Asks for a chunk and reads it; why it had to be fetched, if it had.
+async fn asked(cache: &FragmentCache, seed: u32, lens: &'static [usize]) -> Option<Cause> {
+    let fill = move |writer| write_all(writer, lens);
+    let access = cache.get_or_fill(key(seed), fill).await.unwrap();
+    access.fragment.finished().await.unwrap();
+    cache.drain().await;
+    access.cause
+}
+
+#[tokio::test]
+async fn each_miss_is_counted_with_its_cause_and_those_that_are_no_first_ones_are_m_less_u() {
+    let config = CacheConfig {
+        ram_bytes: 0,
+        failure_rest: Duration::ZERO,
+        ..CacheConfig::default()
+    };
+    let (dir, cache) = cache_with(config);
+    assert_eq!(asked(&cache, 1, &[1]).await, Some(Cause::Cold));
+    assert_eq!(asked(&cache, 1, &[1]).await, None);
+    // The same bytes under another key.
+    asked(&cache, 2, &[1]).await;
+    assert!(cache.purge(&key(2)).await.unwrap());
+    assert!(!cache.purge(&key(2)).await.unwrap());
+    assert_eq!(asked(&cache, 2, &[1]).await, Some(Cause::Purged));
+    // On its way, and then broken on the disk.
+    asked(&cache, 3, &[3, 4]).await;
+    for (file, _) in files_of(dir.path()) {
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[0] ^= 1;
+        fs::write(&file, bytes).unwrap();
+    }
+    assert_eq!(asked(&cache, 3, &[3, 4]).await, Some(Cause::Damaged));
+    for (file, _) in files_of(dir.path()) {
+        fs::remove_file(file).unwrap();
+    }
+    assert_eq!(asked(&cache, 3, &[3, 4]).await, Some(Cause::Lost));
+    let fail = |writer: FragmentWriter| writer.fail(FillError::Empty);
+    let failed = cache.get_or_fill(key(4), fail).await.unwrap();
+    assert_eq!(failed.cause, Some(Cause::Cold));
+    assert!(failed.fragment.finished().await.is_err());
+    assert_eq!(asked(&cache, 4, &[9]).await, Some(Cause::Failed));
+    let period = cache.account().over(4);
+    let tally = period.all.tally;
+    let distinct = period.all.missed.distinct(crate::offload::Unit::Requests);
+    assert_eq!(distinct.error, 0.0);
+    let fetched = tally.fetched().requests;
+    assert_eq!(tally.repeated().requests, fetched - distinct.value as u64);
+    // Not the first of its bytes: that is told apart when they are there.
+    assert_eq!(tally.missed[Cause::Fragmented as usize].requests, 1);
+    assert_eq!(cache.account().twins()[0].first, *key(1).digest());
+    assert_eq!(tally.asked.requests, fetched + 1);
+}
+
+/// The payload files of a store.
+fn files_of(dir: &std::path::Path) -> Vec<(std::path::PathBuf, u64)> {
+    let mut found = Vec::new();
+    let mut folders = vec![dir.join("chunks")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.metadata().unwrap() {
+                meta if meta.is_dir() => folders.push(entry.path()),
+                meta => found.push((entry.path(), meta.len())),
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn who_waits_for_a_fetch_is_counted_with_it_and_who_fetches_ahead_is_not() {
+    let (_dir, cache) = cache();
+    let (source, mut handed) = handing();
+    let traffic = Arc::new(Class::new(crate::offload::Kind::Live, "show"));
+    let ahead = Ahead {
+        traffic: traffic.clone(),
+        source,
+    };
+    let first = cache.get_or_fill(key(1), ahead).await.unwrap();
+    let second = cache.get_or_fill(key(1), must_not_fill).await.unwrap();
+    assert_eq!(second.outcome, Outcome::Coalesced);
+    assert_eq!(second.cause, Some(Cause::Cold));
+    cache.answered(&key(1), &first.fragment, &traffic);
+    write_all(handed.recv().await.unwrap(), &[5, 6]);
+    cache.drain().await;
+    cache.answered(&key(1), &first.fragment, &traffic);
+    let period = cache.account().over(4);
+    let tally = &period.classes[&*traffic].tally;
+    assert_eq!((tally.asked.requests, tally.fetched().requests), (3, 1));
+    assert_eq!(tally.collapsed.bytes, 22);
+    assert_eq!(tally.hits[Tier::Ram as usize].bytes, 11);
+}
+
+#[tokio::test]
+async fn what_the_disk_does_not_take_is_fetched_again_because_of_that() {
+    let dir = TempDir::new().unwrap();
+    let store = StoreConfig {
+        max_bytes: Some(1),
+        ..StoreConfig::new(dir.path())
+    };
+    let (store, _) = ChunkStore::open(store).unwrap();
+    let config = CacheConfig {
+        ram_bytes: 0,
+        ..CacheConfig::default()
+    };
+    let cache = FragmentCache::new(store, config);
+    asked(&cache, 1, &[1]).await;
+    assert_eq!(asked(&cache, 1, &[1]).await, Some(Cause::NotAdmitted));
 }

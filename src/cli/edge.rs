@@ -13,11 +13,12 @@ use tokio::time::timeout;
 
 use crate::cache::{CacheConfig, FragmentCache};
 use crate::cli::BadInput;
+use crate::cli::measuring::MeasuringArgs;
 use crate::cli::open_files;
 use crate::cli::values::{connections, size, stop_signal};
 use crate::edge::rooms::RoomsConfig;
 use crate::edge::{Client, Edge, EdgeConfig, MAX_UPSTREAMS, Upstream};
-use crate::http::{Connections, edge_router, serve};
+use crate::http::{ApiKeys, Connections, Offload, edge_router, serve};
 use crate::policy::PolicyKind;
 use crate::room::RoomConfig;
 use crate::store::{ChunkStore, ScrubPlan, Scrubber, StoreConfig};
@@ -129,6 +130,20 @@ pub(super) struct EdgeArgs {
     )]
     http_connections: NonZeroUsize,
 
+    #[command(flatten)]
+    measuring: MeasuringArgs,
+
+    /// A key that operators must send in x-api-key for /v1/offload and /v1/cache; several by several
+    /// options [default: none is needed to look, and nothing can be changed]
+    #[arg(
+        long = "api-key",
+        value_name = "KEY",
+        env = "LOOMCAST_API_KEYS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    api_keys: Vec<String>,
+
     /// Pass on requests that change something, too (POST, PUT, DELETE): without it, they are refused
     #[arg(long)]
     pass_writes: bool,
@@ -163,8 +178,11 @@ pub(super) fn run(args: &EdgeArgs) -> Result<ExitCode> {
         // Upstreams rest instead: what was wrong with one chunk may be right again with
         // the next server that is asked.
         failure_rest: Duration::ZERO,
+        measures: args.measuring.measures(),
         ..CacheConfig::default()
     };
+    let keys = ApiKeys::new(args.api_keys.iter().map(String::as_str));
+    let keys = keys.map_err(|error| BadInput(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -194,19 +212,27 @@ pub(super) fn run(args: &EdgeArgs) -> Result<ExitCode> {
         println!("loomcast: serving on http://{}", listener.local_addr()?);
         let attending = edge.clone();
         let attending = tokio::spawn(async move { attending.attend().await });
-        let stopping = edge.clone();
+        let name = args.measuring.name("edge");
+        let offload = Offload::new(name, cache.clone(), args.eviction);
+        let telling = args.measuring.start(cache.account())?;
+        let (stopping, recordings) = (edge.clone(), offload.clone());
         let stopped = async move {
             stop_signal().await;
             // What waits or goes on for ever ends; what is on its way arrives.
             stopping.stop();
+            recordings.stop();
         };
         let connections = Connections::new(args.http_connections.get());
-        let serving = serve(listener, edge_router(edge.clone()), connections, stopped);
+        let router = edge_router(edge.clone(), offload, keys);
+        let serving = serve(listener, router, connections, stopped);
         tokio::select! {
             served = serving => served?,
             () = edge.stopped_for(GRACE) => {}
         }
         attending.abort();
+        if let Some(telling) = telling {
+            telling.abort();
+        }
         if timeout(GRACE, cache.drain()).await.is_err() {
             tracing::warn!("what was being fetched is given up");
         }

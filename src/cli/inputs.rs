@@ -135,6 +135,8 @@ impl FolderArgs {
             eviction: self.eviction,
             admission: AdmissionKind::All,
             chunk_memory: CacheConfig::default().ram_bytes,
+            // Of one run nobody asks.
+            measures: false,
             fetching: self.fetching.config(),
         }
     }

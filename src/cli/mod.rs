@@ -2,6 +2,8 @@
 
 mod cache;
 mod edge;
+mod measuring;
+mod offload;
 mod open_files;
 mod plugin;
 mod progress;
@@ -62,6 +64,8 @@ enum Command {
     Plugin(plugin::PluginArgs),
     /// Look after the store: stats, verify, gc, export, import
     Cache(cache::CacheArgs),
+    /// What caches save, what they could, and why they do not: report, simulate, record
+    Offload(offload::OffloadArgs),
 }
 
 /// Bad input: the caller can mend it. Anything else is a failure of ours.
@@ -84,6 +88,7 @@ pub fn run(args: Args) -> ExitCode {
         Command::Edge(args) => edge::run(&args),
         Command::Plugin(args) => plugin::run(&args),
         Command::Cache(args) => cache::run(&args),
+        Command::Offload(args) => offload::run(&args),
     };
     match done {
         Ok(code) => code,

@@ -15,10 +15,13 @@ use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::FolderArgs;
 use crate::cli::live::{Live, LiveArgs};
+use crate::cli::measuring::MeasuringArgs;
 use crate::cli::open_files;
 use crate::cli::values::{connections, size, stop_signal};
 use crate::fetch::{Client, Patience};
-use crate::http::{ApiKeys, AppState, Connections, Shelf, Thumbnails, file_of, router, serve};
+use crate::http::{
+    ApiKeys, AppState, Connections, Offload, Shelf, Thumbnails, file_of, router, serve,
+};
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
 use crate::publish::Publisher;
@@ -95,6 +98,9 @@ pub(super) struct ServeArgs {
     callback_hurry: NonZeroU32,
 
     #[command(flatten)]
+    measuring: MeasuringArgs,
+
+    #[command(flatten)]
     folders: FolderArgs,
 }
 
@@ -111,6 +117,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let engine = Engine::open(&EngineConfig {
         admission: args.admission,
         chunk_memory: args.memory,
+        measures: args.measuring.measures(),
         ..args.folders.config(None)
     })?;
     let shelf = Shelf::load(&args.templates, &engine.planner)
@@ -154,7 +161,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let callbacks = Callbacks::open(&callback_folder, orders.clone(), config)
             .with_context(|| format!("opening {}", callback_folder.display()))?;
         callbacks.resume().await.context("reading callbacks")?;
+        let name = args.measuring.name("origin");
+        let offload = Offload::new(name, cache.clone(), args.folders.eviction);
+        let telling = args.measuring.start(cache.account())?;
         let state = AppState {
+            offload: offload.clone(),
             planner: engine.planner,
             publisher: publisher.clone(),
             shelf,
@@ -172,11 +183,15 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let stopped = async move {
             stop_signal().await;
             hub.stop_pushing();
+            offload.stop();
             // Or the process would live on until every video is rendered.
             publisher.stop();
         };
         let connections = state.connections.clone();
         serve(listener, router(state), connections, stopped).await?;
+        if let Some(telling) = telling {
+            telling.abort();
+        }
         // Players had their answers; a stream would go on for ever.
         live.end().await;
         // What is being rendered is kept.

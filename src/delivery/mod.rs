@@ -27,15 +27,14 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use thiserror::Error;
 
-use crate::cache::{
-    Access, CacheError, CompleteChunk, FillError, FragmentCache, Outcome, Presence,
-};
+use crate::cache::{Access, Asker, CacheError, FillError, FragmentCache, Outcome, Presence};
 use crate::chunk::{ChunkKey, ChunkSpec, ReuseClass};
 use crate::cmaf::{
     self, AudioConfig, AudioTrack, CmafError, Colours, Track, VideoConfig, VideoTrack,
 };
 use crate::digest::Digest;
 use crate::media::aac_config;
+use crate::offload::Class;
 use crate::partition::{PlacedChunk, TrackKind};
 use crate::profile::{AudioProfile, VideoProfile};
 use crate::render::{RenderPool, SharedLayers, Urgency};
@@ -81,10 +80,12 @@ pub struct Wanted {
     pub shared: SharedLayers,
     /// Who else may ask for it.
     pub class: ReuseClass,
+    /// Whose traffic a request for it is.
+    pub traffic: Arc<Class>,
 }
 
 impl Wanted {
-    /// This chunk, for one recipient.
+    /// This chunk, for one recipient, as traffic of no class.
     pub fn of(chunk: &PlacedChunk) -> Self {
         Self {
             key: chunk.key,
@@ -95,6 +96,7 @@ impl Wanted {
             } else {
                 ReuseClass::Shared
             },
+            traffic: Class::none(),
         }
     }
 }
@@ -167,11 +169,29 @@ impl Delivery {
         wanted: &Wanted,
         urgency: impl Into<Urgency>,
     ) -> Result<Access, DeliveryError> {
-        let urgency = urgency.into();
+        self.access(wanted, urgency.into(), Asker::Client).await
+    }
+
+    /// The same for nobody yet: it is rendered ahead of whoever asks for it.
+    pub async fn chunk_ahead(
+        &self,
+        wanted: &Wanted,
+        urgency: impl Into<Urgency>,
+    ) -> Result<Access, DeliveryError> {
+        self.access(wanted, urgency.into(), Asker::Ahead).await
+    }
+
+    async fn access(
+        &self,
+        wanted: &Wanted,
+        urgency: Urgency,
+        asker: Asker,
+    ) -> Result<Access, DeliveryError> {
         let source = origin::RenderSource {
             shared: Arc::clone(&self.shared),
             wanted: wanted.clone(),
             urgency,
+            asker,
         };
         let access = self.shared.cache.get_or_fill(wanted.key, source).await?;
         // Only what another reader asked for can be waiting with less urgency;
@@ -183,11 +203,8 @@ impl Delivery {
     }
 
     /// The chunk if it is complete; renders nothing.
-    pub async fn complete(
-        &self,
-        key: &ChunkKey,
-    ) -> Result<Option<Arc<CompleteChunk>>, DeliveryError> {
-        Ok(self.shared.cache.get(key).await?)
+    pub async fn complete(&self, key: &ChunkKey) -> Result<Option<Access>, DeliveryError> {
+        Ok(self.shared.cache.get(key, &Class::other()).await?)
     }
 
     /// Where the chunk is now; renders nothing and counts as no request.
@@ -212,10 +229,9 @@ impl Delivery {
                 .avc_config(&wanted)
                 .map_err(FillError::source_failed)
         };
-        let avcc = self
-            .shared
-            .cache
-            .get_small_or_fill(&format!("avcc/{name}"), learn)
+        let cache = &self.shared.cache;
+        let avcc = cache
+            .get_small_or_fill(&format!("avcc/{name}"), Class::none(), learn)
             .await?;
         let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
         let (width, height) = (side(profile.width), side(profile.height));

@@ -120,7 +120,8 @@ impl Movie {
             .get(extent.track)
             .and_then(|parts| parts.get(extent.part));
         let (wanted, part) = place.ok_or(MovieError::Shrunk)?;
-        let chunk = self.delivery.chunk(wanted, Priority::Viewer).await?;
+        // Counted when its samples were looked at.
+        let chunk = self.delivery.chunk_ahead(wanted, Priority::Viewer).await?;
         let part = chunk
             .fragment
             .part(*part)

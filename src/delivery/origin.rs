@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::cache::{FillError, FragmentWriter, Source};
+use crate::cache::{Asker, FillError, FragmentWriter, Source};
 use crate::chunk::{Part, ReuseClass};
 use crate::delivery::{Shared, Wanted};
+use crate::offload::Class;
 use crate::render::{Job, PartSink, RenderError, RenderStats, Urgency};
 
 /// Renders one chunk.
@@ -12,6 +13,7 @@ pub(super) struct RenderSource {
     pub shared: Arc<Shared>,
     pub wanted: Wanted,
     pub urgency: Urgency,
+    pub asker: Asker,
 }
 
 impl Source for RenderSource {
@@ -26,6 +28,14 @@ impl Source for RenderSource {
 
     fn class(&self) -> ReuseClass {
         self.wanted.class
+    }
+
+    fn traffic(&self) -> Arc<Class> {
+        Arc::clone(&self.wanted.traffic)
+    }
+
+    fn asker(&self) -> Asker {
+        self.asker
     }
 }
 

@@ -152,6 +152,11 @@ impl SegmentName {
         ChunkKey::new(Digest::of(format!("edge {}", self.0).as_bytes()))
     }
 
+    /// The stream that it is of.
+    pub fn stream(&self) -> &str {
+        self.0.split('/').nth(2).unwrap_or_default()
+    }
+
     /// Where the origin gives it as it grows.
     pub fn growing(&self) -> String {
         format!("{}{LEGACY_SUFFIX}", self.0)
@@ -240,6 +245,7 @@ mod tests {
         let whole = name("/live/show/3f/video/7.m4s");
         assert_eq!(whole.key(), name("/live/show/3f/video/7.0.m4s").key());
         assert_ne!(whole.key(), name("/live/show/40/video/7.0.m4s").key());
+        assert_eq!(whole.stream(), "show");
         assert_eq!(whole.growing(), "/live/show/3f/video/7.lhls.m4s");
     }
 }

@@ -18,15 +18,18 @@ use thiserror::Error;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::cache::{Asker, Fetch};
+use crate::digest::Digest;
 use crate::edge::Edge;
 use crate::edge::answer::Answer;
 use crate::edge::client::{AskError, whole};
-use crate::edge::relay::verifiable;
+use crate::edge::relay::{live, verifiable};
 use crate::edge::report::{Cause, Kind, Met};
 use crate::edge::repr_digest::{ReprDigest, ReprHasher};
 use crate::edge::terminals::{VIEWER, viewer, without_viewers};
 use crate::edge::trail::Trail;
 use crate::edge::upstream::{Answered, Ask, Upstream, is_fault};
+use crate::offload::{self, Class, Size, Tier};
 
 /// Memory for playlists: those of some ten thousand videos, or all of a thousand live
 /// streams that anybody may still ask for.
@@ -121,6 +124,14 @@ impl Wanted {
         self.form == Form::Join || self.query.contains("_HLS_msn=")
     }
 
+    /// Whose traffic it is: of a live stream, if it is one's.
+    fn traffic(&self) -> Arc<Class> {
+        match self.path.strip_prefix("/live/") {
+            Some(rest) => live(rest.split('/').next().unwrap_or_default()),
+            None => Class::none(),
+        }
+    }
+
     fn key(&self) -> Arc<str> {
         let Self { path, query, .. } = self;
         let how = match (self.form, self.wants_more) {
@@ -176,7 +187,8 @@ impl Weighter<Arc<str>, Arc<Answer>> for Weigh {
 /// How a request comes to its answer.
 enum Boarded {
     Kept(Arc<Answer>),
-    Follow(watch::Receiver<Told>),
+    /// With what was told already.
+    Follow(watch::Receiver<Told>, Option<Arc<Answer>>),
     Lead(Seat, watch::Receiver<Told>),
     Full,
 }
@@ -248,13 +260,20 @@ impl Edge {
         let (mut told, met) = match self.board(&key) {
             Boarded::Kept(answer) => {
                 let met = Met::Hit;
+                self.note_hit(wanted, &key, &answer);
                 return Ok(Given { answer, met });
             }
             Boarded::Full => {
                 let full = format!("{MAX_ASKED} playlists are being asked for, as many as allowed");
                 return Err(AnswerError::Unavailable(full.into()));
             }
-            Boarded::Follow(told) => (told, Met::Collapsed),
+            Boarded::Follow(told, late) => {
+                // Those who waited are counted already.
+                if let Some(answer) = late {
+                    self.note_hit(wanted, &key, &answer);
+                }
+                (told, Met::Collapsed)
+            }
             Boarded::Lead(seat, told) => {
                 // A task of its own: whoever asked may go, the others stay.
                 tokio::spawn(lead(seat, wanted.clone(), trail.clone()));
@@ -275,6 +294,45 @@ impl Edge {
         Ok(Given { answer, met })
     }
 
+    fn note_hit(&self, wanted: &Wanted, key: &str, answer: &Answer) {
+        let account = self.cache().account();
+        if account.is_on() {
+            let (traffic, key) = (wanted.traffic(), Digest::of(key.as_bytes()));
+            account.hit(&traffic, &key, weighs(answer), Tier::Ram, 1);
+        }
+    }
+
+    /// Notes that somebody was asked for all who waited, and tells them.
+    fn tell(&self, seat: &Seat, wanted: &Wanted, cause: Option<offload::Cause>, told: Told) {
+        // Nobody joins from the counting to the telling.
+        let flight = self.answers().flight();
+        // The flight has a receiver, and so has who leads.
+        let followers = (seat.tell.receiver_count() as u64).saturating_sub(2);
+        let answer = told.as_ref().and_then(|told| told.as_ref().ok());
+        let answer = answer.map(|(answer, _)| Arc::clone(answer));
+        seat.tell.send_replace(told);
+        drop(flight);
+        let Some(cause) = cause else { return };
+        let (account, key) = (self.cache().account(), Digest::of(seat.key.as_bytes()));
+        let size = answer.as_deref().map(weighs).unwrap_or_default();
+        let fetch = Fetch {
+            cause,
+            asker: Asker::Client,
+            followers,
+            content: None,
+        };
+        account.fetched(&wanted.traffic(), &key, size, fetch);
+        // What waited for something is not asked for again: it would fill the memory for
+        // what is gone.
+        if !wanted.waits() {
+            let why = match answer {
+                Some(_) => offload::Cause::Expired,
+                None => offload::Cause::Failed,
+            };
+            account.gone(&key, why);
+        }
+    }
+
     /// Under the flight's lock, so that nobody asks for what has just come.
     fn board(&self, key: &Arc<str>) -> Boarded {
         let fresh = || self.answers().kept.get(key).filter(|kept| kept.is_fresh());
@@ -283,7 +341,11 @@ impl Edge {
         }
         let mut flight = self.answers().flight();
         if let Some(told) = flight.get(key) {
-            return Boarded::Follow(told.clone());
+            let late = match &*told.borrow() {
+                Some(Ok((answer, _))) => Some(answer.clone()),
+                _ => None,
+            };
+            return Boarded::Follow(told.clone(), late);
         }
         if let Some(kept) = fresh() {
             return Boarded::Kept(kept);
@@ -450,6 +512,10 @@ impl Edge {
 async fn lead(seat: Seat, wanted: Wanted, trail: Trail) {
     let edge = &seat.edge;
     let kept = edge.answers().kept.get(&seat.key);
+    let cause = edge
+        .cache()
+        .account()
+        .cause(&Digest::of(seat.key.as_bytes()));
     let allowance = edge.config().stale_if_error;
     let will_do = || kept.clone().filter(|kept| kept.will_do(allowance));
     let told = match edge.fetch(&wanted, &trail, kept.as_ref()).await {
@@ -470,7 +536,12 @@ async fn lead(seat: Seat, wanted: Wanted, trail: Trail) {
             (None, Fetched::Bad(why)) => Err(AnswerError::BadGateway(why.into())),
         },
     };
-    seat.tell.send_replace(Some(told));
+    edge.tell(&seat, &wanted, cause, Some(told));
+}
+
+/// What an answer weighs among the traffic.
+fn weighs(answer: &Answer) -> Size {
+    Size::new(answer.text.plain().len() as u64, 0)
 }
 
 /// What http-cache-semantics wants to see of a request.

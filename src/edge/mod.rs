@@ -15,6 +15,7 @@
 mod address;
 mod answer;
 mod answers;
+mod classes;
 mod client;
 mod health;
 mod parts;
@@ -22,6 +23,7 @@ mod relay;
 mod report;
 mod repr_digest;
 pub mod rooms;
+mod telling;
 mod terminals;
 mod trail;
 mod upstream;
@@ -36,9 +38,11 @@ use tokio_util::sync::CancellationToken;
 pub use address::{Address, ChunkFile, LivePlaylist, SegmentName, SegmentWish};
 pub use answer::Answer;
 pub use answers::{AnswerError, Given, Wanted};
+pub use classes::{CLASS, WANT_CLASS, WANTED_CLASS};
 pub use client::{AskError, BodyError, Client, PASS_PATIENCE, Piece, RequestBody, next};
 pub use report::{Cause, Counters, Counts, Kind, Met};
 pub use repr_digest::{REPR_DIGEST, ReprDigest, ReprHasher, is_wanted};
+pub use telling::Telling;
 pub use terminals::{Terminals, VIEWER, viewer, with_viewer};
 pub use trail::{EdgeId, Looped, Trail};
 pub use upstream::{
@@ -46,7 +50,10 @@ pub use upstream::{
 };
 
 use crate::cache::FragmentCache;
+use crate::chunk::ChunkKey;
+use crate::offload::Class;
 use answers::Answers;
+use classes::Classes;
 use rooms::{Rooms, RoomsConfig};
 use upstream::Upstreams;
 
@@ -94,6 +101,7 @@ struct Shared {
     answers: Answers,
     terminals: Terminals,
     counters: Counters,
+    classes: Classes,
     stop: CancellationToken,
 }
 
@@ -115,6 +123,7 @@ impl Edge {
             answers: Answers::new(),
             terminals: Terminals::default(),
             counters: Counters::default(),
+            classes: Classes::default(),
             stop: CancellationToken::new(),
         }))
     }
@@ -200,6 +209,11 @@ impl Edge {
         ask: &Ask,
     ) -> Result<Answered, NoAnswer> {
         self.0.upstreams.pass(request, ask).await
+    }
+
+    /// Whose traffic a chunk is, as far as its origin told.
+    pub fn class_of(&self, key: &ChunkKey) -> Arc<Class> {
+        self.0.classes.of(key)
     }
 
     fn answers(&self) -> &Answers {

@@ -24,12 +24,14 @@ use crate::cache::{Access, CacheError, FillError, FragmentWriter, Source};
 use crate::chunk::{ChunkKey, Part, ReuseClass};
 use crate::edge::Edge;
 use crate::edge::address::SegmentName;
+use crate::edge::classes::{CLASS, WANT_CLASS, WANTED_CLASS};
 use crate::edge::client::{Piece, next, whole};
 use crate::edge::parts::Parts;
 use crate::edge::report::{Cause, Kind, Met};
 use crate::edge::repr_digest::{ReprDigest, ReprHasher, WANT_REPR_DIGEST, WANTED};
 use crate::edge::trail::Trail;
 use crate::edge::upstream::{Answered, Ask, NoAnswer, Upstream};
+use crate::offload::{self, Class};
 use crate::store::{MAX_CHUNK_BYTES, MAX_SMALL_BYTES};
 
 /// The time at which chunks are asked for. Not 0: there, an origin changes more than the
@@ -58,12 +60,22 @@ enum Failed {
     Bad(String),
 }
 
+/// Whose traffic something is.
+#[derive(Clone, Debug)]
+enum Whose {
+    /// As its origin says of this chunk.
+    Chunk(ChunkKey),
+    /// Of a live stream.
+    Known(Arc<Class>),
+}
+
 /// Has one chunk or segment come from upstream.
 #[derive(Clone)]
 struct Filling {
     edge: Edge,
     path: PathAndQuery,
     kind: Kind,
+    whose: Whose,
     trail: Trail,
     runtime: Handle,
     tries: Arc<AtomicU32>,
@@ -73,26 +85,30 @@ impl Edge {
     /// The chunk `key`, counted from its start.
     pub async fn chunk(&self, key: ChunkKey, trail: &Trail) -> Result<Access, CacheError> {
         let path = format!("/c/{key}/{ASKED_AT}.m4s");
-        self.fragment(key, &path, Kind::Chunk, trail).await
+        let whose = Whose::Chunk(key);
+        self.fragment(key, &path, (Kind::Chunk, whose), trail).await
     }
 
     /// A segment of a live stream, at its time.
     pub async fn segment(&self, name: &SegmentName, trail: &Trail) -> Result<Access, CacheError> {
         let path = name.growing();
-        self.fragment(name.key(), &path, Kind::Segment, trail).await
+        let whose = Whose::Known(live(name.stream()));
+        let kind = (Kind::Segment, whose);
+        self.fragment(name.key(), &path, kind, trail).await
     }
 
     async fn fragment(
         &self,
         key: ChunkKey,
         path: &str,
-        kind: Kind,
+        (kind, whose): (Kind, Whose),
         trail: &Trail,
     ) -> Result<Access, CacheError> {
         let filling = Filling {
             edge: self.clone(),
             path: path_of(path)?,
             kind,
+            whose,
             trail: trail.clone(),
             runtime: Handle::current(),
             tries: Arc::default(),
@@ -111,7 +127,12 @@ impl Edge {
             runtime.block_on(edge.fetch_init(&path, &trail))
         };
         let name = format!("edge {path}");
-        let bytes = self.cache().get_small_or_fill(&name, fill).await?;
+        let traffic = match path.strip_prefix("/live/") {
+            Some(rest) => live(rest.split('/').next().unwrap_or_default()),
+            None => Class::none(),
+        };
+        let cache = self.cache();
+        let bytes = cache.get_small_or_fill(&name, traffic, fill).await?;
         let met = match asked.load(Ordering::Relaxed) {
             true => Met::Miss,
             false => Met::Hit,
@@ -165,9 +186,11 @@ impl Edge {
         cause: Cause,
         trail: &Trail,
     ) -> Result<(Arc<Upstream>, Response<Incoming>), Failed> {
+        let mut headers = verifiable();
+        headers.insert(WANT_CLASS, WANTED_CLASS);
         let ask = Ask {
             path: path.clone(),
-            headers: verifiable(),
+            headers,
             trail: trail.clone(),
             patience: PATIENCE,
         };
@@ -206,6 +229,13 @@ impl Source for Filling {
     fn class(&self) -> ReuseClass {
         ReuseClass::Shared
     }
+
+    fn traffic(&self) -> Arc<Class> {
+        match &self.whose {
+            Whose::Chunk(key) => self.edge.class_of(key),
+            Whose::Known(class) => Arc::clone(class),
+        }
+    }
 }
 
 impl Filling {
@@ -231,6 +261,9 @@ impl Filling {
         let asked = self.edge.ask_media(&self.path, kind, cause, &self.trail);
         let (upstream, response) = asked.await?;
         let (head, mut body) = response.into_parts();
+        if let (Whose::Chunk(key), Some(said)) = (&self.whose, head.headers.get(CLASS)) {
+            self.edge.0.classes.learn(key, said);
+        }
         let mut told = ReprDigest::told(&head.headers);
         // All of it is there, and is checked before any of it is given away.
         let mut held = told.is_some().then(Vec::new);
@@ -292,6 +325,11 @@ impl Filling {
             _ => Ok(()),
         }
     }
+}
+
+/// The traffic of a live stream.
+pub(super) fn live(stream: &str) -> Arc<Class> {
+    Arc::new(Class::new(offload::Kind::Live, stream))
 }
 
 fn push(writer: &mut FragmentWriter, part: Part) -> Result<(), Failed> {

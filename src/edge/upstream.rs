@@ -152,7 +152,7 @@ impl Upstream {
     }
 
     /// Where it has `path`.
-    fn uri(&self, path: &PathAndQuery) -> Result<Uri, http::Error> {
+    pub(super) fn uri(&self, path: &PathAndQuery) -> Result<Uri, http::Error> {
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())

@@ -198,6 +198,35 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Asks for what is at `url`, of at most `limit` bytes; the status of the answer, and
+    /// its body, whatever the status. Redirects are not followed.
+    pub fn get(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        limit: u64,
+    ) -> Result<(u16, Incoming), FetchError> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let mut request = self.agent.get(url.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let within = Some(self.patience.total);
+        let request = request.config().timeout_global(within).build();
+        let answer = request.call();
+        let answer = answer.map_err(|error| failure(error, &host, &self.patience))?;
+        let status = answer.status().as_u16();
+        let incoming = Incoming {
+            body: reader(answer.into_body()),
+            host,
+            patience: self.patience,
+            limit,
+        };
+        Ok((status, incoming))
+    }
+}
+
 fn reader(body: Body) -> Box<dyn Read + Send> {
     Box::new(body.into_reader())
 }

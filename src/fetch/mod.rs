@@ -15,7 +15,7 @@ mod flight;
 mod folder;
 
 pub use address::{Allowed, special};
-pub use client::{Client, MAX_REDIRECTS, Patience};
+pub use client::{Client, Incoming, MAX_REDIRECTS, Patience};
 pub use entry::{MAX_FRESH, MIN_FRESH};
 pub use error::FetchError;
 pub use folder::Held;
@@ -190,7 +190,7 @@ impl Shared {
         &self,
         url: &Url,
         validity: Validity,
-        incoming: client::Incoming,
+        incoming: Incoming,
     ) -> Result<Download, FetchError> {
         let mut file = self.folder.temporary_file()?;
         let mut hasher = blake3::Hasher::new();

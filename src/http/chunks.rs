@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::cache::Fragment;
 use crate::chunk::ChunkKey;
 use crate::digest::Digest;
-use crate::edge::ChunkFile;
+use crate::edge::{CLASS, ChunkFile, WANT_CLASS};
+use crate::http::cache_status::Met;
 use crate::http::placed::{self, body, fixed, is_known};
 use crate::http::{ApiError, AppState};
 use crate::render::Priority;
@@ -28,9 +28,9 @@ pub(super) async fn init(
     let init = init.ok_or_else(|| ApiError::NotFound(format!("no init segment {file:?}")))?;
     let etag = format!("\"{}\"", init.name);
     if is_known(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, fixed(&etag)).into_response());
+        return Ok(unchanged(&etag));
     }
-    Ok(body(&headers, &etag, vec![init.segment]))
+    Ok(Met::hit("memory").mark(body(&headers, &etag, vec![init.segment])))
 }
 
 /// `GET /c/{key}/{decode_time}.m4s`, or a part of it
@@ -38,25 +38,48 @@ pub(super) async fn chunk(
     State(state): State<Arc<AppState>>,
     Path((key, file)): Path<(String, String)>,
     headers: HeaderMap,
+) -> Response {
+    match answer(&state, &key, &file, &headers).await {
+        Ok(answer) => answer,
+        Err(error @ ApiError::NotFound(_)) => error.into_response(),
+        Err(error) => Met::failed().mark(error.into_response()),
+    }
+}
+
+async fn answer(
+    state: &AppState,
+    key: &str,
+    file: &str,
+    headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let unknown = || ApiError::NotFound(format!("no chunk {key}/{file}"));
-    let (parsed, place) = match (key.parse::<ChunkKey>(), ChunkFile::parse(&file)) {
+    let (parsed, place) = match (key.parse::<ChunkKey>(), ChunkFile::parse(file)) {
         (Ok(key), Some(file)) => (key, file),
         _ => return Err(unknown()),
     };
     let etag = placed::etag(&parsed, place);
-    if is_known(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, fixed(&etag)).into_response());
+    if is_known(headers, &etag) {
+        return Ok(unchanged(&etag));
     }
     let delivery = state.publisher.delivery();
     let wanted = state.publisher.requested(&parsed);
-    let fragment = match &wanted {
-        Some(wanted) => delivery.chunk(wanted, Priority::Viewer).await?.fragment,
+    let access = match &wanted {
+        Some(wanted) => delivery.chunk(wanted, Priority::Viewer).await?,
         // Of a video that is forgotten, but perhaps still in the cache.
-        None => match delivery.complete(&parsed).await? {
-            Some(chunk) => Fragment::ready(chunk),
-            None => return Err(unknown()),
-        },
+        None => delivery.complete(&parsed).await?.ok_or_else(unknown)?,
     };
-    Ok(placed::answer(&fragment, &etag, place, &headers).await?)
+    let mut answer = placed::answer(&access.fragment, &etag, place, headers).await?;
+    if headers.contains_key(WANT_CLASS)
+        && let Some(wanted) = wanted
+        && let Ok(class) = HeaderValue::from_bytes(wanted.traffic.to_string().as_bytes())
+    {
+        answer.headers_mut().insert(CLASS, class);
+    }
+    Ok(Met::of(&access).mark(answer))
+}
+
+/// Whoever asks has it.
+fn unchanged(etag: &str) -> Response {
+    let known = (StatusCode::NOT_MODIFIED, fixed(etag)).into_response();
+    Met::hit("unchanged").mark(known)
 }

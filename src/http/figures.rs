@@ -53,6 +53,16 @@ pub(super) fn gauge_of(to: &mut MetricEncoder, labels: &[(&str, &str)], value: u
     ConstGauge::new(saturating(value)).encode(to.encode_family(&labels)?)
 }
 
+/// A part of a whole.
+pub(super) fn part_of(to: &mut MetricEncoder, labels: &[(&str, &str)], value: f64) -> fmt::Result {
+    ConstGauge::new(value).encode(to.encode_family(&labels)?)
+}
+
+/// Milliseconds, told in seconds.
+pub(super) fn seconds_of(to: &mut MetricEncoder, labels: &[(&str, &str)], ms: u64) -> fmt::Result {
+    ConstCounter::new(ms as f64 / 1000.0).encode(to.encode_family(&labels)?)
+}
+
 /// Gauges have a sign.
 fn saturating(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)

@@ -4,16 +4,21 @@
 //! Players carry none. What they ask for has an address that nobody can guess, and
 //! stays open.
 
+#[cfg(feature = "media")]
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::HeaderMap;
+#[cfg(feature = "media")]
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use thiserror::Error;
 
+use crate::http::ApiError;
+#[cfg(feature = "media")]
+use crate::http::AppState;
 use crate::http::cors::KEY_HEADER;
-use crate::http::{ApiError, AppState};
 
 /// The most keys.
 pub const MAX_KEYS: usize = 1000;
@@ -79,7 +84,26 @@ impl ApiKeys {
     }
 }
 
+/// Turns away, in front of what an edge tells operators, who has no key; whoever wants to
+/// change something needs one even where none is known.
+pub(super) async fn guard_operators(
+    State(keys): State<ApiKeys>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let looks = request.method().is_safe();
+    match keys.admit(request.headers()) {
+        Err(error) => error.into_response(),
+        Ok(()) if keys.digests.is_empty() && !looks => {
+            let message = "this edge was given no --api-key: nothing can be changed here";
+            ApiError::Forbidden(message.into()).into_response()
+        }
+        Ok(()) => next.run(request).await,
+    }
+}
+
 /// Turns away, in front of the native API, who needs a key and has none.
+#[cfg(feature = "media")]
 pub(super) async fn guard(
     State(state): State<Arc<AppState>>,
     request: Request,
@@ -93,6 +117,7 @@ pub(super) async fn guard(
 }
 
 /// Whether this makes, changes or lists something.
+#[cfg(feature = "media")]
 fn is_work(method: &Method, path: &str) -> bool {
     let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     // Whoever knows the address of a video or stream may see it; the list tells all.
@@ -100,7 +125,9 @@ fn is_work(method: &Method, path: &str) -> bool {
     let recorded = path == "/v1/recordings"
         || path.starts_with("/v1/recordings/")
         || path.starts_with("/v1/live/") && path.ends_with("/recording");
-    !looks || path == "/v1/videos" || path == "/v1/live" || recorded
+    // The classes of the traffic name templates and streams.
+    let measured = path == "/v1/offload" || path.starts_with("/v1/offload/");
+    !looks || path == "/v1/videos" || path == "/v1/live" || recorded || measured
 }
 
 #[cfg(test)]
@@ -157,6 +184,9 @@ mod tests {
             (Method::POST, "/v1/videos", true),
             (Method::DELETE, "/v1/videos/x", true),
             (Method::GET, "/", false),
+            (Method::GET, "/v1/offload", true),
+            (Method::GET, "/v1/offload/trace", true),
+            (Method::POST, "/v1/offload/nodes/edge-1", true),
         ] {
             assert_eq!(is_work(&method, path), expected, "{method} {path}");
         }

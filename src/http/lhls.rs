@@ -22,6 +22,7 @@ use crate::cache::Fragment;
 use crate::cmaf::{Retimed, SEGMENT_TYPE, placed};
 use crate::http::ApiError;
 use crate::http::cache_control::{self, IMMUTABLE};
+use crate::http::cache_status::Met;
 use crate::http::error::internal;
 use crate::http::live::MEDIA;
 use crate::http::pieces::Pieces;
@@ -52,6 +53,7 @@ pub(super) async fn segment(
             )));
         }
     };
+    let met = found.as_ref().map(|(fragment, _)| Met::following(fragment));
     let body = match found
         .as_ref()
         .and_then(|(fragment, place)| Some((fragment.complete()?, place)))
@@ -91,7 +93,11 @@ pub(super) async fn segment(
             HeaderValue::from_static("no"),
         ),
     ];
-    Ok((headers, body).into_response())
+    let answer = (headers, body).into_response();
+    Ok(match met {
+        Some(met) => met.mark(answer),
+        None => answer,
+    })
 }
 
 /// A segment on its way to one player. It only ever reads: who takes it slowly, or

@@ -22,6 +22,7 @@ use crate::broadcast::{
 };
 use crate::cmaf::{Retimed, codec_string, placed};
 use crate::http::cache_control::IMMUTABLE;
+use crate::http::cache_status::Met;
 use crate::http::error::internal;
 use crate::http::pieces::Pieces;
 use crate::http::{ApiError, OnAir, lhls, sources};
@@ -47,7 +48,7 @@ pub(super) async fn init(
     };
     let init = parsed().and_then(|(track, number)| stream.init(track, number));
     let init = init.ok_or_else(|| ApiError::NotFound(format!("no init segment {file:?}")))?;
-    Ok((fixed(), init).into_response())
+    Ok(Met::hit("live").mark((fixed(), init).into_response()))
 }
 
 /// `GET /live/{name}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`, or
@@ -75,6 +76,7 @@ pub(super) async fn segment(
             Sought::Next | Sought::Announced | Sought::Unknown => return Err(unknown()),
         }
     };
+    let met = Met::following(&fragment);
     let at_its_time = |data| placed(data, place.decode_time).map_err(internal);
     let pieces = match part {
         Some(part) => {
@@ -96,7 +98,7 @@ pub(super) async fn segment(
             pieces
         }
     };
-    Ok((fixed(), Pieces::body(pieces)).into_response())
+    Ok(met.mark((fixed(), Pieces::body(pieces)).into_response()))
 }
 
 /// `GET /v1/live`

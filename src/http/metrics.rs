@@ -15,6 +15,7 @@ use crate::cache::CacheStats;
 use crate::http::connections::Connections;
 use crate::http::figures::{count_of, family, gauge, gauge_of, told};
 use crate::http::live::by_protocol;
+use crate::http::offload::OffloadFigures;
 use crate::http::{ApiError, AppState};
 use crate::store::StoreStats;
 
@@ -35,6 +36,7 @@ pub(super) async fn show(State(state): State<Arc<AppState>>) -> Result<Response,
         render: delivery.pool().load(),
         connections: state.connections.clone(),
         streams: streams.collect(),
+        offload: OffloadFigures::of(&state.offload),
     };
     told(figures)
 }
@@ -48,6 +50,7 @@ struct Figures {
     render: (usize, usize, usize),
     connections: Connections,
     streams: Vec<Stream>,
+    offload: Option<OffloadFigures>,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,9 @@ impl Collector for Figures {
     fn encode(&self, mut to: DescriptorEncoder) -> fmt::Result {
         self.cache(&mut to)?;
         self.store(&mut to)?;
+        if let Some(offload) = &self.offload {
+            offload.encode(&mut to)?;
+        }
         let (queued, busy, threads) = self.render;
         let to = &mut to;
         gauge(
@@ -88,8 +94,8 @@ impl Figures {
         let cache = &self.cache;
         let mut requests = family(
             to,
-            "cache_requests",
-            "Requests for fragments, by how they were met",
+            "cache_lookups",
+            "Looks into the cache, of requests and of what is fetched ahead, by what they came to",
             MetricType::Counter,
         )?;
         for (result, count) in [

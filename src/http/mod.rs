@@ -1,14 +1,17 @@
 //! The HTTP face: the native API, playlists and chunks, the studio.
 
 mod cache_control;
+mod cache_status;
 mod connections;
 mod cors;
 mod edge;
 mod error;
 mod figures;
 mod join;
+mod keys;
 mod lhls;
 mod live;
+mod offload;
 mod on_air;
 mod pieces;
 mod placed;
@@ -38,8 +41,6 @@ mod files;
 #[cfg(feature = "media")]
 mod health;
 #[cfg(feature = "media")]
-mod keys;
-#[cfg(feature = "media")]
 mod metrics;
 #[cfg(feature = "media")]
 mod openapi;
@@ -63,8 +64,8 @@ mod videos;
 pub use connections::{Connections, DEFAULT_CONNECTIONS};
 pub use edge::edge_router;
 pub use error::ApiError;
-#[cfg(feature = "media")]
 pub use keys::{ApiKeys, KeysError};
+pub use offload::{MAX_NODES, Offload, check_name};
 pub use on_air::{OnAir, live_router};
 #[cfg(feature = "media")]
 pub use router::{AppState, router};

@@ -1,11 +1,11 @@
 //! The live streams alone: what a build can serve that renders nothing.
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Router, middleware};
 
 use crate::broadcast::Hub;
 use crate::broadcast::pulls::Pulls;
-use crate::http::{join, live, push, sources};
+use crate::http::{cache_status, join, live, push, sources};
 
 /// What handlers of live streams work with.
 #[derive(Clone)]
@@ -27,5 +27,6 @@ pub fn live_router(on_air: OnAir) -> Router {
         .route("/live/{name}/lhls/{file}", get(join::legacy_playlist))
         .route("/v1/live", get(live::list).post(sources::create))
         .route("/v1/live/{name}", get(live::show).delete(live::delete))
+        .layer(middleware::from_fn(cache_status::tell))
         .with_state(on_air)
 }

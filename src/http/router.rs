@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
 
@@ -18,8 +18,9 @@ use crate::http::cors::cors;
 use crate::http::error::MAX_BODY_BYTES;
 use crate::http::keys::{self, ApiKeys};
 use crate::http::{
-    OnAir, chunks, edit_api, files, health, join, live, metrics, openapi, otio, playlists, push,
-    recordings, repr_digest, sources, studio, templates, thumbnails, videos,
+    Offload, OnAir, cache_status, chunks, edit_api, files, health, join, live, metrics, offload,
+    openapi, otio, playlists, push, recordings, repr_digest, sources, studio, templates,
+    thumbnails, videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
@@ -54,6 +55,14 @@ pub struct AppState {
     pub callbacks: Callbacks,
     /// Places for the connections of clients.
     pub connections: Connections,
+    /// What the cache saves, and could save.
+    pub offload: Offload,
+}
+
+impl FromRef<Arc<AppState>> for Offload {
+    fn from_ref(state: &Arc<AppState>) -> Self {
+        state.offload.clone()
+    }
 }
 
 impl FromRef<Arc<AppState>> for OnAir {
@@ -81,6 +90,13 @@ pub fn router(state: AppState) -> Router {
         .route("/live/{name}/ws", get(push::web_socket))
         .route("/live/{name}/{epoch}/{file}", get(live::init))
         .route("/live/{name}/{epoch}/{track}/{file}", get(live::segment));
+    // It goes on and on, and is compact as it is.
+    let recorded = Router::new()
+        .route("/v1/offload/trace", get(offload::trace))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&state),
+            keys::guard,
+        ));
     let text = Router::new()
         // Videos
         .route("/v1/videos", get(videos::list).post(videos::create))
@@ -114,6 +130,10 @@ pub fn router(state: AppState) -> Router {
         )
         .route("/v1/edits/to-otio", post(otio::export))
         .route("/openapi.json", get(openapi::show))
+        // What the caches save
+        .route("/v1/offload", get(offload::show))
+        .route("/v1/offload/nodes/{name}", post(offload::push))
+        .route("/v1/cache/{key}", delete(offload::purge))
         // Operation
         .route("/v1/stats", get(health::stats))
         .route("/metrics", get(metrics::show))
@@ -122,6 +142,7 @@ pub fn router(state: AppState) -> Router {
         // Studio
         .route("/", get(studio::page))
         .route("/live", get(studio::live))
+        .route("/offload", get(studio::offload))
         .route("/studio/{file}", get(studio::file))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&state),
@@ -131,10 +152,12 @@ pub fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CompressionLayer::new().compress_when(text_only));
     media
+        .merge(recorded)
         .merge(text)
         .fallback(health::nothing)
         .method_not_allowed_fallback(health::wrong_method)
         .layer(middleware::from_fn(repr_digest::tell))
+        .layer(middleware::from_fn(cache_status::tell))
         .layer(cors())
         .with_state(state)
 }

@@ -22,7 +22,7 @@ macro_rules! studio_file {
 }
 
 /// The files below `/studio/`.
-const FILES: [(&str, &[u8]); 19] = [
+const FILES: [(&str, &[u8]); 23] = [
     studio_file!("style.css"),
     studio_file!("app.js"),
     studio_file!("api.js"),
@@ -33,6 +33,10 @@ const FILES: [(&str, &[u8]); 19] = [
     studio_file!("live-hls.js"),
     studio_file!("live-list.js"),
     studio_file!("live-view.js"),
+    studio_file!("offload.css"),
+    studio_file!("offload.js"),
+    studio_file!("offload-curve.js"),
+    studio_file!("offload-tables.js"),
     studio_file!("player.js"),
     studio_file!("push.js"),
     studio_file!("push-edge.js"),
@@ -60,6 +64,14 @@ pub(super) async fn live() -> Response {
     answer(
         "text/html; charset=utf-8",
         include_bytes!("../../assets/web/live.html"),
+    )
+}
+
+/// `GET /offload`
+pub(super) async fn offload() -> Response {
+    answer(
+        "text/html; charset=utf-8",
+        include_bytes!("../../assets/web/offload.html"),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Whose traffic it is: the classes that are told apart in reports.
 
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 4] = [Self::Template, Self::Live, Self::Asset, Self::Other];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Template => "template",
@@ -61,6 +64,19 @@ impl Class {
     /// What is of no class.
     pub fn other() -> Self {
         Self::new(Kind::Other, "")
+    }
+
+    /// The class that is shown as `text`, if there is one.
+    pub fn named(text: &str) -> Option<Self> {
+        let (kind, name) = text.split_once('/').unwrap_or((text, ""));
+        let kind = Kind::ALL.iter().find(|known| known.as_str() == kind)?;
+        Some(Self::new(*kind, name))
+    }
+
+    /// What is of no class, as those share it who have a class each.
+    pub fn none() -> Arc<Self> {
+        static NONE: LazyLock<Arc<Class>> = LazyLock::new(|| Arc::new(Class::other()));
+        Arc::clone(&NONE)
     }
 }
 
@@ -156,5 +172,9 @@ mod tests {
         let odd = Class::new(Kind::Template, &format!("a{}", "ü".repeat(50)));
         assert_eq!(odd.name.len(), 63);
         assert_eq!(Class::other().to_string(), "other");
+        for class in [class, odd, Class::other(), Class::new(Kind::Live, "a/b")] {
+            assert_eq!(Class::named(&class.to_string()), Some(class));
+        }
+        assert_eq!(Class::named("nothing/x"), None);
     }
 }

@@ -70,9 +70,9 @@ impl Meter {
         known.unwrap_or(Cause::Cold)
     }
 
-    /// Notes a fetch that is over, and that `followers` waited for it; `cause` is what
-    /// [`Self::cause`] gave before it. With the digest of what came of it, its twins are
-    /// found.
+    /// Notes a fetch that is over, that a request led it, and that `followers` waited for
+    /// it; `cause` is what [`Self::cause`] gave before it. With the digest of what came of
+    /// it, its twins are found.
     pub fn fetched(
         &mut self,
         now: u64,
@@ -82,8 +82,40 @@ impl Meter {
         followers: u64,
         content: Option<&Digest>,
     ) -> Cause {
+        let cause = self.told_apart(object, cause, content);
+        let answer = Answer::Miss {
+            cause,
+            asked: true,
+            followers,
+        };
+        self.note(now, class, object, answer);
+        cause
+    }
+
+    /// The same of a fetch that no request led: it was made ahead of all.
+    pub fn prepared(
+        &mut self,
+        now: u64,
+        class: &Class,
+        object: &Object,
+        cause: Cause,
+        followers: u64,
+        content: Option<&Digest>,
+    ) -> Cause {
+        let cause = self.told_apart(object, cause, content);
+        let answer = Answer::Miss {
+            cause,
+            asked: false,
+            followers,
+        };
+        self.note(now, class, object, answer);
+        cause
+    }
+
+    /// The cause, or that the same bytes were there under another key.
+    fn told_apart(&mut self, object: &Object, cause: Cause, content: Option<&Digest>) -> Cause {
         let twin = content.and_then(|content| self.contents.made(&object.key, content));
-        let cause = match twin {
+        match twin {
             Some(first) if cause == Cause::Cold => {
                 self.contents.pair(Twins {
                     first,
@@ -94,9 +126,7 @@ impl Meter {
                 Cause::Fragmented
             }
             _ => cause,
-        };
-        self.note(now, class, object, Answer::Miss { cause, followers });
-        cause
+        }
     }
 
     /// Notes a request for what may not be kept.
@@ -113,7 +143,7 @@ impl Meter {
     fn note(&mut self, now: u64, class: &Class, object: &Object, answer: Answer) {
         let point = Point::of_digest(&object.key);
         self.window.note(now, class, point, object.size, answer);
-        if answer != Answer::Pass {
+        if answer != Answer::Pass && answer.is_request() {
             self.sample.note(now, point, object.size);
         }
     }

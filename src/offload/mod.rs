@@ -11,6 +11,7 @@
 //! - [`Meter`] is all of one node: told of each request, it tells the [`Period`] just past.
 //! - Periods of several nodes merge. Ratios are never averaged: counts are added, sketches
 //!   merged.
+//! - [`report`] puts all this before an operator, with what to do about it.
 //! - [`trace`] reads traffic that was recorded, here or elsewhere.
 //!
 //! Pure: no clock, no files, no network.
@@ -22,6 +23,7 @@ mod figures;
 mod ghosts;
 mod meter;
 mod point;
+pub mod report;
 mod sample;
 pub mod simulate;
 mod sketch;

@@ -33,7 +33,8 @@ impl Tier {
 }
 
 /// Counts of requests, what they were for, and how they were answered. Every request
-/// is in `asked` once, and in one of the others.
+/// is in `asked` once, and in one of the others. What was fetched before anybody asked
+/// for it is in `missed` alone: who asks then is a hit, and spared the origin nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// All requests.
@@ -97,6 +98,13 @@ impl Tally {
     /// A fetch, by the request that led it, and those that waited for it.
     pub fn miss(&mut self, cause: Cause, fetched: Amount, collapsed: Amount) {
         self.asked += fetched + collapsed;
+        self.missed[cause as usize] += fetched;
+        self.collapsed += collapsed;
+    }
+
+    /// A fetch that no request led, and those that waited for it.
+    pub fn ahead(&mut self, cause: Cause, fetched: Amount, collapsed: Amount) {
+        self.asked += collapsed;
         self.missed[cause as usize] += fetched;
         self.collapsed += collapsed;
     }
@@ -226,6 +234,17 @@ mod tests {
         let (tally, missed) = (Tally::default(), Sketch::new(16));
         assert_eq!(tally.offload(&missed, Unit::Bytes, Scope::Total), None);
         assert_eq!(tally.unbounded(&missed, Unit::Bytes), None);
+    }
+
+    #[test]
+    fn what_is_fetched_ahead_and_asked_for_once_spares_the_origin_nothing() {
+        let mut tally = Tally::default();
+        tally.ahead(Cause::Cold, Amount::of(1, SIZE), Amount::default());
+        tally.hit(Tier::Ram, Amount::of(1, SIZE));
+        let mut missed = Sketch::new(16);
+        missed.note(Point(7), SIZE);
+        let offload = tally.offload(&missed, Unit::Requests, Scope::Total);
+        assert_eq!(offload.map(|offload| offload.observed), Some(0.0));
     }
 
     #[test]

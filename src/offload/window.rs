@@ -25,11 +25,27 @@ pub enum Answer {
     Miss {
         /// Why.
         cause: Cause,
+        /// Whether a request led it; else it came ahead of all.
+        asked: bool,
         /// Requests that waited for it, beside the one that led it.
         followers: u64,
     },
     /// By a fetch of what may not be kept.
     Pass,
+}
+
+impl Answer {
+    /// Whether anybody asked: for a fetch ahead, perhaps nobody did yet.
+    pub const fn is_request(&self) -> bool {
+        !matches!(
+            self,
+            Self::Miss {
+                asked: false,
+                followers: 0,
+                ..
+            }
+        )
+    }
 }
 
 /// What was counted in each of the last quarters.
@@ -84,8 +100,16 @@ impl Window {
         let one = Amount::of(1, size);
         let count = |tally: &mut Tally| match answer {
             Answer::Hit(tier) => tally.hit(tier, one),
-            Answer::Miss { cause, followers } => {
-                tally.miss(cause, one, Amount::of(followers, size));
+            Answer::Miss {
+                cause,
+                asked,
+                followers,
+            } => {
+                let followers = Amount::of(followers, size);
+                match asked {
+                    true => tally.miss(cause, one, followers),
+                    false => tally.ahead(cause, one, followers),
+                }
             }
             Answer::Pass => tally.pass(one),
         };
@@ -100,7 +124,9 @@ impl Window {
         if answer == Answer::Pass {
             return;
         }
-        quarter.asked.note(point, size);
+        if answer.is_request() {
+            quarter.asked.note(point, size);
+        }
         if let Answer::Miss { .. } = answer {
             class.missed.note(point, size);
             quarter.all.missed.note(point, size);
@@ -178,8 +204,11 @@ mod tests {
     };
 
     fn miss(cause: Cause) -> Answer {
-        let followers = 0;
-        Answer::Miss { cause, followers }
+        Answer::Miss {
+            cause,
+            asked: true,
+            followers: 0,
+        }
     }
 
     #[test]

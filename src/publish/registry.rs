@@ -135,8 +135,11 @@ impl Publisher {
     async fn opening(&self, new: &NewVideo) -> Result<Option<Access>, DeliveryError> {
         match new.plan.partition.video.first() {
             Some(chunk) if new.mode == RenderMode::Ahead => {
-                let wanted = Wanted::of(chunk);
-                let access = self.shared.delivery.chunk(&wanted, Priority::Viewer);
+                let wanted = Wanted {
+                    traffic: new.traffic(),
+                    ..Wanted::of(chunk)
+                };
+                let access = self.shared.delivery.chunk_ahead(&wanted, Priority::Viewer);
                 access.await.map(Some)
             }
             _ => Ok(None),

@@ -1,8 +1,9 @@
 //! One track of a video, and how far each of its chunks is.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::delivery::{Init, Wanted};
+use crate::offload::Class;
 use crate::partition::PlacedChunk;
 use crate::publish::state::ChunkState;
 
@@ -17,10 +18,15 @@ pub(super) struct Track {
 
 impl Track {
     /// A track of which nothing was asked for yet.
-    pub fn new(chunks: &[PlacedChunk], init: Init) -> Self {
+    /// A request for a chunk of it is one of `traffic`.
+    pub fn new(chunks: &[PlacedChunk], init: Init, traffic: &Arc<Class>) -> Self {
+        let wanted = |chunk: &PlacedChunk| Wanted {
+            traffic: Arc::clone(traffic),
+            ..Wanted::of(chunk)
+        };
         Self {
             init,
-            wanted: chunks.iter().map(Wanted::of).collect(),
+            wanted: chunks.iter().map(wanted).collect(),
             states: Mutex::new(vec![ChunkState::Pending; chunks.len()]),
         }
     }

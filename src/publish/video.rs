@@ -13,6 +13,7 @@ use crate::cache::{Access, Outcome, Presence};
 use crate::delivery::{
     Delivery, DeliveryError, FileError, FileOrder, Init, Making, Plan, Recipe, Wanted,
 };
+use crate::offload::{Class, Kind};
 use crate::partition::{PlacedChunk, TrackKind};
 use crate::publish::driver::{Driver, WATCHED_FOR, Watch};
 use crate::publish::lookahead::Place;
@@ -74,6 +75,16 @@ pub struct Video {
     updated: Mutex<SystemTime>,
 }
 
+impl NewVideo {
+    /// Whose traffic requests for its chunks are.
+    pub fn traffic(&self) -> Arc<Class> {
+        match &self.template {
+            Some(name) => Arc::new(Class::new(Kind::Template, name)),
+            None => Class::none(),
+        }
+    }
+}
+
 impl Video {
     /// A video whose tracks begin with these init segments; `opening` is its first
     /// picture's chunk, if it was asked for already.
@@ -84,6 +95,7 @@ impl Video {
         delivery: Delivery,
         stopping: CancellationToken,
     ) -> Self {
+        let traffic = new.traffic();
         let NewVideo {
             id,
             template,
@@ -100,7 +112,7 @@ impl Video {
             targets: Targets::of(&plan),
             tracks: inits
                 .into_iter()
-                .map(|(kind, init)| (kind, Track::new(plan.chunks(kind), init)))
+                .map(|(kind, init)| (kind, Track::new(plan.chunks(kind), init, &traffic)))
                 .collect(),
             plan: Arc::new(plan),
             mode,
@@ -420,7 +432,7 @@ impl Video {
             Some(access) => access,
             None => {
                 let wanted = &self.wanted(kind)[index];
-                self.delivery.chunk(wanted, urgency).await?
+                self.delivery.chunk_ahead(wanted, urgency).await?
             }
         };
         let mut parts = Vec::new();

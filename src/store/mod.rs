@@ -39,7 +39,7 @@ mod trailer;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -54,6 +54,7 @@ pub use scrubber::{ScrubPlan, Scrubber};
 
 use crate::chunk::{ChunkKey, ChunkMeta, Part, ReuseClass};
 use crate::digest::Digest;
+use crate::offload::Cause;
 use crate::policy::PolicyKind;
 use index::{Index, Row};
 use payload::{Payloads, Reading};
@@ -186,6 +187,33 @@ pub struct StoreStats {
     pub refused: u64,
 }
 
+/// Why a chunk is not here any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It went for others.
+    Evicted,
+    /// It was damaged.
+    Corrupt,
+    /// Its file was gone.
+    Lost,
+    /// It was removed.
+    Removed,
+}
+
+impl From<Departure> for Cause {
+    fn from(why: Departure) -> Self {
+        match why {
+            Departure::Evicted => Self::Evicted,
+            Departure::Corrupt => Self::Damaged,
+            Departure::Lost => Self::Lost,
+            Departure::Removed => Self::Purged,
+        }
+    }
+}
+
+/// Who is told of chunks that go.
+type Watcher = Box<dyn Fn(&ChunkKey, Departure) + Send + Sync>;
+
 /// What became of a chunk that was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -210,6 +238,7 @@ struct Shared {
     stripes: [Mutex<()>; STRIPES],
     small: Mutex<()>,
     counts: Counts,
+    watcher: OnceLock<Watcher>,
     _lock: File,
 }
 
@@ -260,10 +289,19 @@ impl ChunkStore {
             payloads,
             stripes: std::array::from_fn(|_| Mutex::new(())),
             small: Mutex::new(()),
+            watcher: OnceLock::new(),
             _lock: lock,
         };
         shared.settle_in(&mut report)?;
         Ok((Self(Arc::new(shared)), report))
+    }
+
+    /// Has `watcher` told of each chunk that goes from now on. The first who asks is; it
+    /// is called while the chunk cannot come back, and must not wait.
+    pub fn on_departure(&self, watcher: impl Fn(&ChunkKey, Departure) + Send + Sync + 'static) {
+        if self.0.watcher.set(Box::new(watcher)).is_err() {
+            tracing::warn!("a second watcher of the store is told nothing");
+        }
     }
 
     /// The store's folder.
@@ -326,7 +364,11 @@ impl ChunkStore {
         let shared = &*self.0;
         let _writing = shared.writing(key);
         match shared.row(key)? {
-            Some(row) => shared.forget(key, &row).map(|()| true),
+            Some(row) => {
+                shared.forget(key, &row)?;
+                shared.went(key, Departure::Removed);
+                Ok(true)
+            }
             None => Ok(false),
         }
     }
@@ -384,6 +426,12 @@ impl ChunkStore {
 impl Shared {
     fn row(&self, key: &ChunkKey) -> Result<Option<Row>, StoreError> {
         self.index.get(key).map_err(|error| self.index_error(error))
+    }
+
+    fn went(&self, key: &ChunkKey, why: Departure) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher(key, why);
+        }
     }
 
     fn index_error(&self, error: IndexError) -> StoreError {

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use super::index::Row;
 use super::payload::{Payloads, Reading};
 use super::room::Room;
-use super::{Lookup, Put, RecoveryReport, Shared, StoreError, now};
+use super::{Departure, Lookup, Put, RecoveryReport, Shared, StoreError, now};
 use crate::chunk::{ChunkKey, ChunkMeta, Part, ReuseClass};
 
 /// How often a put begins anew, because what others did to the same key took its
@@ -123,6 +123,7 @@ impl Shared {
         if let Some(row) = self.row(key)? {
             self.forget(key, &row)?;
             self.counts.evicted.fetch_add(1, Ordering::Relaxed);
+            self.went(key, Departure::Evicted);
         }
         Ok(())
     }
@@ -161,15 +162,16 @@ impl Shared {
         let Some(row) = self.row(key)? else {
             return Ok(Lookup::Miss);
         };
-        let (found, count) = match self.payloads.read(key, &row)? {
+        let (found, count, why) = match self.payloads.read(key, &row)? {
             Reading::Whole(chunk) => return Ok(Lookup::Hit(chunk)),
-            Reading::Damaged => (Lookup::Corrupt, &self.counts.corrupt),
-            Reading::Gone => (Lookup::Lost, &self.counts.lost),
+            Reading::Damaged => (Lookup::Corrupt, &self.counts.corrupt, Departure::Corrupt),
+            Reading::Gone => (Lookup::Lost, &self.counts.lost, Departure::Lost),
         };
         let path = self.payloads.path_of(&row.file);
         tracing::warn!(%key, path = %path.display(), "a stored chunk is damaged or gone: removed");
         count.fetch_add(1, Ordering::Relaxed);
         self.forget(key, &row)?;
+        self.went(key, why);
         Ok(found)
     }
 

@@ -40,6 +40,8 @@ mod lhls;
 mod live;
 mod live_hostile;
 mod live_ladder;
+mod offload;
+mod offloading;
 mod openapi;
 mod origin;
 mod other_sound;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::server::{Server, small_edit};
 
 /// Routes that are no part of the API: the studio's pages and their files.
-const STUDIO: [&str; 3] = ["/", "/live", "/studio/{file}"];
+const STUDIO: [&str; 4] = ["/", "/live", "/offload", "/studio/{file}"];
 
 /// Served by another route's handler, as a path segment is one parameter.
 const MP4: &str = "/v1/videos/{id}.mp4";

@@ -225,7 +225,7 @@ impl Publishing {
                 let Some(key) = self.stream.rung_key(kind, number) else {
                     return Err(PublishingError::Astray);
                 };
-                let (writer, fragment) = begin(self.stream.cache(), key).await?;
+                let (writer, fragment) = begin(&self.stream, key).await?;
                 self.rungs[index].writer = Some(writer);
                 self.stream.opened(kind, fragment, begins);
             }

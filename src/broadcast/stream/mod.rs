@@ -29,6 +29,7 @@ use crate::live::dictionary::StreamType;
 use crate::live::join::{Join, Reached};
 use crate::live::rates::{Rates, RatesReport};
 use crate::live::window::{Listing, Place};
+use crate::offload::{Class, Kind};
 use crate::playlist::{MediaPlaylist, TagError, UnixMillis, Uri};
 pub use track::Offer;
 use track::TrackState;
@@ -63,6 +64,7 @@ pub struct LiveStream {
     stream_type: StreamType,
     target_duration_s: u32,
     cache: FragmentCache,
+    traffic: Arc<Class>,
     shelf: Shelf,
     feed: Arc<Feed>,
     audience: Arc<Audience>,
@@ -136,6 +138,7 @@ impl LiveStream {
         now: UnixMillis,
     ) -> Self {
         Self {
+            traffic: Arc::new(Class::new(Kind::Live, &name)),
             name,
             epoch,
             stream_type,
@@ -394,10 +397,11 @@ impl LiveStream {
             (held.map(|(_, fragment)| fragment.clone()), place)
         };
         if let Some(fragment) = held {
+            self.cache.answered(&place.key, &fragment, &self.traffic);
             return Ok(Sought::There(fragment, place));
         }
-        Ok(match self.cache.get(&place.key).await? {
-            Some(chunk) => Sought::There(Fragment::ready(chunk), place),
+        Ok(match self.cache.get(&place.key, &self.traffic).await? {
+            Some(access) => Sought::There(access.fragment, place),
             None => {
                 self.lost(track, number);
                 Sought::Unknown
@@ -440,6 +444,11 @@ impl LiveStream {
         &self.cache
     }
 
+    /// Whose traffic requests for its segments are.
+    pub(super) const fn traffic(&self) -> &Arc<Class> {
+        &self.traffic
+    }
+
     fn change(&self, kind: LiveTrack, change: impl FnOnce(&mut TrackState)) {
         if let Some(track) = self.state().tracks.get_mut(&kind) {
             change(track);
@@ -470,7 +479,9 @@ impl Drop for LiveStream {
         let cache = self.cache.clone();
         runtime.spawn(async move {
             for key in keys {
-                cache.purge(key).await;
+                if let Err(error) = cache.purge(&key).await {
+                    tracing::debug!(%key, %error, "a segment of a stream that is over stays");
+                }
             }
         });
     }

@@ -2,17 +2,21 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::HeaderValue;
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 
 use crate::edge::{Edge, Kind, Met};
+use crate::http::cache_status::{CACHE_STATUS, SERVER_TIMING, detail, forwarded, timing};
+use crate::offload;
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// What it is called among caches.
+const NAME: &str = "loomcast-edge";
 
 /// How a request was met; handlers leave it on their answers.
 #[derive(Clone, Copy, Debug)]
@@ -23,35 +27,46 @@ pub(super) struct Served {
     pub met: Met,
     /// Where it was kept.
     pub tier: Option<&'static str>,
+    /// Why it had to be fetched, if that is counted.
+    pub cause: Option<offload::Cause>,
 }
 
 impl Served {
     /// As one member of `Cache-Status` (RFC 9211).
-    fn cache_status(self) -> HeaderValue {
-        let said = match (self.met, self.kind, self.tier) {
-            (Met::Hit, _, Some("disk")) => "loomcast-edge; hit; detail=disk",
-            (Met::Hit, _, _) => "loomcast-edge; hit; detail=memory",
-            (Met::Stale, ..) => "loomcast-edge; hit; ttl=-1; detail=stale-if-error",
-            (Met::Collapsed, ..) => "loomcast-edge; fwd=uri-miss; collapsed",
-            (Met::Miss, Kind::Pass, _) => "loomcast-edge; fwd=bypass",
-            (Met::Miss, ..) => "loomcast-edge; fwd=uri-miss; stored",
-            (Met::Blocked, ..) => "loomcast-edge; fwd=uri-miss; detail=blocked",
-            (Met::Error, ..) => "loomcast-edge; fwd=uri-miss; detail=error",
-        };
-        HeaderValue::from_static(said)
+    fn cache_status(self) -> String {
+        let (to, why) = (forwarded(self.cause), detail(self.cause));
+        match (self.met, self.kind, self.tier) {
+            (Met::Hit, _, Some("disk")) => format!("{NAME}; hit; detail=disk"),
+            (Met::Hit, _, _) => format!("{NAME}; hit; detail=memory"),
+            (Met::Stale, ..) => format!("{NAME}; hit; ttl=-1; detail=stale-if-error"),
+            (Met::Collapsed, ..) => format!("{NAME}; fwd={to}; collapsed{why}"),
+            (Met::Miss, Kind::Pass, _) => format!("{NAME}; fwd=bypass"),
+            (Met::Miss, ..) => format!("{NAME}; fwd={to}; stored{why}"),
+            (Met::Blocked, ..) => format!("{NAME}; fwd=uri-miss; detail=blocked"),
+            (Met::Error, ..) => format!("{NAME}; fwd=uri-miss; detail=error"),
+        }
     }
 }
 
 /// Tells of an answer how it was come by, and counts it and what is sent of it.
 pub(super) async fn count(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    let Some(served) = response.extensions().get::<Served>().copied() else {
+    let began = Instant::now();
+    let mut response = next.run(request).await;
+    let served = response.extensions().get::<Served>().copied();
+    let said = served.map_or_else(|| format!("{NAME}; fwd=bypass"), Served::cache_status);
+    let headers = response.headers_mut();
+    // Behind those of the caches nearer to the origin.
+    if let Ok(said) = HeaderValue::try_from(said) {
+        headers.append(CACHE_STATUS, said);
+    }
+    let word = served.filter(|served| served.kind != Kind::Pass);
+    let word = word.map(|served| served.met.as_str());
+    headers.append(SERVER_TIMING, timing(began, word, None));
+    let Some(served) = served else {
         return response;
     };
     edge.counters().met(served.kind, served.met);
-    let (mut head, body) = response.into_parts();
-    // Behind those of the caches nearer to the origin.
-    head.headers.append(CACHE_STATUS, served.cache_status());
+    let (head, body) = response.into_parts();
     let body = Counted {
         body,
         edge,

@@ -10,13 +10,14 @@ use crate::cache::{Access, FillError, Fragment, Outcome};
 use crate::chunk::{ChunkKey, Part};
 use crate::cmaf::SEGMENT_TYPE;
 use crate::digest::Digest;
-use crate::edge::{ChunkFile, Edge, Kind, Met, SegmentName, SegmentWish, Trail};
+use crate::edge::{CLASS, ChunkFile, Edge, Kind, Met, SegmentName, SegmentWish, Trail, WANT_CLASS};
 use crate::http::ApiError;
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::edge::counted::Served;
 use crate::http::edge::{LIVE_PATIENCE, failed, gateway, gateway_of, too_late};
 use crate::http::pieces::Pieces;
 use crate::http::placed::{self, Unplaced, body, fixed, is_known};
+use crate::offload::Cause;
 
 const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
 
@@ -31,14 +32,26 @@ pub(super) async fn chunk(
     let etag = placed::etag(&key, file);
     if is_known(headers, &etag) {
         let known = (StatusCode::NOT_MODIFIED, fixed(&etag)).into_response();
-        return met(known, Kind::Chunk, Outcome::HitMemory);
+        return met(known, Kind::Chunk, Outcome::HitMemory, None);
     }
-    let Access { fragment, outcome } = match edge.chunk(key, trail).await {
+    let Access {
+        fragment,
+        outcome,
+        cause,
+    } = match edge.chunk(key, trail).await {
         Ok(access) => access,
         Err(error) => return failed(Kind::Chunk, gateway_of(error)),
     };
     match placed::answer(&fragment, &etag, file, headers).await {
-        Ok(answer) => met(answer, Kind::Chunk, outcome),
+        Ok(mut answer) => {
+            if headers.contains_key(WANT_CLASS)
+                && let Ok(class) =
+                    HeaderValue::from_bytes(edge.class_of(&key).to_string().as_bytes())
+            {
+                answer.headers_mut().insert(CLASS, class);
+            }
+            met(answer, Kind::Chunk, outcome, cause)
+        }
         Err(Unplaced::Fill(error)) => failed(Kind::Chunk, gateway(error)),
         Err(error) => failed(Kind::Chunk, error.into()),
     }
@@ -52,7 +65,11 @@ pub(super) async fn segment(
     wish: SegmentWish,
     trail: &Trail,
 ) -> Response {
-    let Access { fragment, outcome } = match edge.segment(name, trail).await {
+    let Access {
+        fragment,
+        outcome,
+        cause,
+    } = match edge.segment(name, trail).await {
         Ok(access) => access,
         Err(error) => return failed(Kind::Segment, gateway_of(error)),
     };
@@ -71,7 +88,7 @@ pub(super) async fn segment(
         let no = HeaderValue::from_static("no");
         answer.headers_mut().insert("x-accel-buffering", no);
     }
-    met(answer, Kind::Segment, outcome)
+    met(answer, Kind::Segment, outcome, cause)
 }
 
 /// Nothing of a part is sent before all of it is there (rfc8216bis, 6.2.6).
@@ -118,7 +135,7 @@ pub(super) async fn init(edge: &Edge, path: &str, headers: &HeaderMap, trail: &T
     let etag = format!("\"{}\"", Digest::of(path.as_bytes()).short());
     if is_known(headers, &etag) {
         let known = (StatusCode::NOT_MODIFIED, fixed(&etag)).into_response();
-        return met(known, Kind::Init, Outcome::HitMemory);
+        return met(known, Kind::Init, Outcome::HitMemory, None);
     }
     match edge.init(path, trail).await {
         Ok((init, how)) => {
@@ -127,6 +144,7 @@ pub(super) async fn init(edge: &Edge, path: &str, headers: &HeaderMap, trail: &T
                 kind: Kind::Init,
                 met: how,
                 tier: None,
+                cause: None,
             });
             answer
         }
@@ -134,7 +152,7 @@ pub(super) async fn init(edge: &Edge, path: &str, headers: &HeaderMap, trail: &T
     }
 }
 
-fn met(mut answer: Response, kind: Kind, outcome: Outcome) -> Response {
+fn met(mut answer: Response, kind: Kind, outcome: Outcome, cause: Option<Cause>) -> Response {
     let (met, tier) = match outcome {
         Outcome::HitMemory => (Met::Hit, Some("memory")),
         Outcome::HitDisk | Outcome::HitShared => (Met::Hit, Some("disk")),
@@ -142,6 +160,12 @@ fn met(mut answer: Response, kind: Kind, outcome: Outcome) -> Response {
         Outcome::Filled => (Met::Miss, None),
         Outcome::FailedLately => (Met::Error, None),
     };
-    answer.extensions_mut().insert(Served { kind, met, tier });
+    let served = Served {
+        kind,
+        met,
+        tier,
+        cause,
+    };
+    answer.extensions_mut().insert(served);
     answer
 }

@@ -9,24 +9,33 @@ mod rooms;
 
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
 
 use crate::cache::{CacheError, FillError};
 use crate::edge::{Address, Edge, Kind, Met};
 use crate::http::cors::cors;
-use crate::http::{ApiError, repr_digest};
+use crate::http::error::MAX_BODY_BYTES;
+use crate::http::{ApiError, ApiKeys, Offload, keys, offload, repr_digest};
 use counted::Served;
 
 /// How long a client waits for a part or segment of a live stream, as at the origin.
 const LIVE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Everything that an edge answers.
-pub fn edge_router(edge: Edge) -> Router {
+pub fn edge_router(edge: Edge, offload: Offload, keys: ApiKeys) -> Router {
+    let operators = Router::new()
+        .route("/v1/offload", get(offload::show))
+        .route("/v1/offload/nodes/{name}", post(offload::push))
+        .route("/v1/offload/trace", get(offload::trace))
+        .route("/v1/cache/{key}", delete(offload::purge))
+        .route_layer(middleware::from_fn_with_state(keys, keys::guard_operators))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(offload.clone());
     Router::new()
         .route("/healthz", get(report::alive))
         .route("/readyz", get(report::ready))
@@ -36,6 +45,8 @@ pub fn edge_router(edge: Edge) -> Router {
         .route("/v1/rooms/{name}", get(rooms::show))
         .route("/live/{file}", get(rooms::flv))
         .route("/live/{name}/ws", get(rooms::web_socket))
+        .layer(Extension(offload))
+        .merge(operators)
         .fallback(serve)
         .layer(middleware::from_fn_with_state(edge.clone(), counted::count))
         // Another edge may be in front of this one.
@@ -92,6 +103,7 @@ fn failed(kind: Kind, error: ApiError) -> Response {
         kind,
         met: Met::Error,
         tier: None,
+        cause: None,
     });
     response
 }

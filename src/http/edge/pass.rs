@@ -9,12 +9,14 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use http_body_util::{BodyExt as _, Limited};
 
+use crate::digest::Digest;
 use crate::edge::{
     Answered, Ask, AskError, Cause, Edge, Kind, Met, NoAnswer, PASS_PATIENCE, Piece, Trail, next,
 };
 use crate::http::ApiError;
 use crate::http::edge::counted::Served;
 use crate::http::edge::failed;
+use crate::offload::{Class, Size};
 
 /// The longest body that a client may send, in bytes: that of the largest thing that an
 /// origin takes.
@@ -61,7 +63,17 @@ pub(super) async fn pass(edge: &Edge, request: Request, trail: &Trail) -> Respon
         }
     };
     match answered {
-        Ok(answered) => back(edge, answered),
+        Ok(answered) => {
+            let length = answered.response.headers().get(header::CONTENT_LENGTH);
+            let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+            let (key, size) = (
+                Digest::of(ask.path.as_str().as_bytes()),
+                length.unwrap_or(0),
+            );
+            let account = edge.cache().account();
+            account.passed(&Class::other(), &key, Size::new(size, 0));
+            back(edge, answered)
+        }
         Err(error @ NoAnswer::Resting) => {
             failed(Kind::Pass, ApiError::Unavailable(error.to_string()))
         }
@@ -111,6 +123,7 @@ fn back(edge: &Edge, answered: Answered) -> Response {
         kind: Kind::Pass,
         met: Met::Miss,
         tier: None,
+        cause: None,
     });
     answer
 }

@@ -133,6 +133,7 @@ fn served(mut response: Response, met: Met) -> Response {
         kind: Kind::Playlist,
         met,
         tier: None,
+        cause: None,
     });
     response
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -18,6 +18,7 @@ use crate::http::ApiError;
 use crate::http::cache_control::NO_STORE;
 use crate::http::edge::rooms;
 use crate::http::figures::{count_of, family, gauge, gauge_of, told};
+use crate::http::offload::{Offload, OffloadFigures};
 use crate::store::StoreStats;
 
 /// `GET /healthz`: the process answers.
@@ -85,8 +86,14 @@ pub(super) async fn show(State(edge): State<Edge>) -> Response {
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(State(edge): State<Edge>) -> Result<Response, ApiError> {
-    told(Figures::of(&edge))
+pub(super) async fn metrics(
+    State(edge): State<Edge>,
+    Extension(offload): Extension<Offload>,
+) -> Result<Response, ApiError> {
+    told(Figures {
+        offload: OffloadFigures::of(&offload),
+        ..Figures::of(&edge)
+    })
 }
 
 fn named<const N: usize>(names: [&str; N], counts: [u64; N]) -> Value {
@@ -105,6 +112,7 @@ struct Figures {
     store: StoreStats,
     playlists: (u64, u64),
     rooms: RoomsTotals,
+    offload: Option<OffloadFigures>,
 }
 
 impl Figures {
@@ -116,6 +124,7 @@ impl Figures {
             store: edge.cache().store().stats(),
             playlists: edge.playlists(),
             rooms: edge.rooms().totals(),
+            offload: None,
         }
     }
 }
@@ -192,6 +201,9 @@ impl Collector for Figures {
             "Memory that playlists take",
             self.playlists.1,
         )?;
+        if let Some(offload) = &self.offload {
+            offload.encode(to)?;
+        }
         rooms::encode(&self.rooms, to)
     }
 }

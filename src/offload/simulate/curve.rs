@@ -1,11 +1,11 @@
 //! The curve of a cache: what it would miss if it were smaller or larger.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Algorithm, Miniature, Ratios};
 
 /// One size on the curve.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Room, in bytes.
     pub capacity: u64,
@@ -14,7 +14,7 @@ pub struct Step {
 }
 
 /// What one algorithm misses at several sizes, the smallest first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// Which.
     pub algorithm: String,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::amount::{Amount, Size};
 use super::super::point::Point;
@@ -20,7 +20,7 @@ pub struct Miniature {
 }
 
 /// Parts of all traffic, each from 0 to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ratios {
     /// Of the requests.
     pub requests: f64,

@@ -11,6 +11,9 @@
 //! | 16..20 | milliseconds of a render thread that making it takes |
 //! | 20 | how it was answered, a [`Way`] |
 //! | 21..24 | 0 |
+//!
+//! A record that is answered in way 5 is none, but tells of how many there is none, in
+//! the place of the point: whoever recorded was too slow for them.
 
 use std::io::{BufReader, Read};
 
@@ -26,6 +29,9 @@ pub const HEADER: [u8; 8] = *b"LOOMTRC1";
 
 /// The length of a record.
 pub const RECORD_BYTES: usize = 24;
+
+/// The way of a record that tells of requests of which there is none.
+const LOST: u8 = 5;
 
 /// Misses are numbered from here, by cause.
 const MISSES_FROM: u8 = 16;
@@ -90,6 +96,42 @@ impl Recorded {
         record
     }
 
+    /// The record that tells of so many requests that there is none of them.
+    pub fn lost(time_ms: u32, requests: u64) -> [u8; RECORD_BYTES] {
+        let mut record = [0; RECORD_BYTES];
+        record[0..4].copy_from_slice(&time_ms.to_le_bytes());
+        record[4..12].copy_from_slice(&requests.to_le_bytes());
+        record[20] = LOST;
+        record
+    }
+
+    /// Of how many requests there is none, if this is a record that tells so.
+    pub fn is_lost(record: &[u8; RECORD_BYTES]) -> Option<u64> {
+        let [
+            _,
+            _,
+            _,
+            _,
+            n0,
+            n1,
+            n2,
+            n3,
+            n4,
+            n5,
+            n6,
+            n7,
+            ..,
+            LOST,
+            0,
+            0,
+            0,
+        ] = *record
+        else {
+            return None;
+        };
+        Some(u64::from_le_bytes([n0, n1, n2, n3, n4, n5, n6, n7]))
+    }
+
     /// The request of a record; `None` if it is none.
     pub fn decode(record: &[u8; RECORD_BYTES]) -> Option<Self> {
         let [t0, t1, t2, t3, k0, k1, k2, k3, k4, k5, k6, k7, rest @ ..] = *record;
@@ -117,12 +159,16 @@ pub(super) fn read(from: impl Read) -> Result<Trace, TraceError> {
     }
     let mut requests = Vec::new();
     let (mut first, mut last) = (None, 0);
-    let mut number = 0;
+    let (mut number, mut lost) = (0, 0_u64);
     loop {
         number += 1;
         let Some(record) = next_record(&mut from, number)? else {
             break;
         };
+        if let Some(requests) = Recorded::is_lost(&record) {
+            lost = lost.saturating_add(requests);
+            continue;
+        }
         let Some(one) = Recorded::decode(&record) else {
             return Err(TraceError::Field {
                 request: number,
@@ -146,6 +192,7 @@ pub(super) fn read(from: impl Read) -> Result<Trace, TraceError> {
     Ok(Trace {
         requests,
         seconds: between(first, last),
+        lost,
         hashed: true,
     })
 }
@@ -175,11 +222,13 @@ mod tests {
                 way,
             };
             assert_eq!(Recorded::decode(&recorded.encode()), Some(recorded));
+            assert_eq!(Recorded::is_lost(&recorded.encode()), None);
             bytes.extend(recorded.encode());
+            bytes.extend(Recorded::lost(at * 1000, 100));
         }
         let trace = read(bytes.as_slice()).expect("a recording");
         assert_eq!(trace.requests.len(), ways().len() - 1);
-        assert_eq!(trace.seconds, 14);
+        assert_eq!((trace.seconds, trace.lost), (14, 1500));
         assert_eq!(trace.point(trace.requests[3].key), Point(3 << 40));
     }
 

@@ -103,6 +103,7 @@ pub(super) fn read(from: impl Read) -> Result<Trace, TraceError> {
     Ok(Trace {
         requests,
         seconds: between(first, last),
+        lost: 0,
         hashed: true,
     })
 }

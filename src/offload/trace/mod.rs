@@ -65,6 +65,8 @@ pub struct Trace {
     pub requests: Vec<Request<u64>>,
     /// Seconds from the first to the last.
     pub seconds: u64,
+    /// Requests that came while it was recorded, and are not in it.
+    pub lost: u64,
     /// Whether keys are points already.
     hashed: bool,
 }
