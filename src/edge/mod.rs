@@ -16,6 +16,7 @@ mod address;
 mod answer;
 mod answers;
 mod client;
+mod followers;
 mod health;
 mod parts;
 mod relay;
@@ -37,6 +38,7 @@ pub use address::{Address, ChunkFile, LivePlaylist, SegmentName, SegmentWish};
 pub use answer::Answer;
 pub use answers::{AnswerError, Given, Wanted};
 pub use client::{AskError, BodyError, Client, PASS_PATIENCE, Piece, RequestBody, next};
+pub use followers::{FOLLOWS, Followers, MAX_FOLLOWERS, Who};
 pub use report::{Cause, Counters, Counts, Kind, Met};
 pub use repr_digest::{REPR_DIGEST, ReprDigest, ReprHasher, is_wanted};
 pub use terminals::{Terminals, VIEWER, viewer, with_viewer};
@@ -64,6 +66,9 @@ pub struct EdgeConfig {
     /// For how long after it came a playlist of a whole video is given when no upstream
     /// answers.
     pub stale_if_error: Duration,
+    /// How long an upstream may take for the head of an answer that is media: a chunk
+    /// that is rendered waits for its turn.
+    pub patience: Duration,
     /// Whether requests that change something are passed on.
     pub passes_writes: bool,
     /// How live rooms are run.
@@ -71,13 +76,22 @@ pub struct EdgeConfig {
 }
 
 impl Default for EdgeConfig {
-    /// A day; not; as they are by themselves.
+    /// A day; a minute; not; as they are by themselves.
     fn default() -> Self {
         Self {
             stale_if_error: Duration::from_secs(24 * 3600),
+            patience: Duration::from_secs(60),
             passes_writes: false,
             rooms: RoomsConfig::default(),
         }
+    }
+}
+
+impl EdgeConfig {
+    /// How long an upstream may take for a playlist, and for the next piece of whatever
+    /// it has begun to give.
+    pub fn short_patience(&self) -> Duration {
+        self.patience.min(client::SILENCE)
     }
 }
 
@@ -93,6 +107,7 @@ struct Shared {
     rooms: Rooms,
     answers: Answers,
     terminals: Terminals,
+    followers: Followers,
     counters: Counters,
     stop: CancellationToken,
 }
@@ -114,6 +129,7 @@ impl Edge {
             upstreams,
             answers: Answers::new(),
             terminals: Terminals::default(),
+            followers: Followers::default(),
             counters: Counters::default(),
             stop: CancellationToken::new(),
         }))
@@ -142,6 +158,11 @@ impl Edge {
     /// Those who join live streams through it.
     pub fn terminals(&self) -> &Terminals {
         &self.0.terminals
+    }
+
+    /// Players of HLS that follow live streams through it.
+    pub fn followers(&self) -> &Followers {
+        &self.0.followers
     }
 
     /// What it counts.

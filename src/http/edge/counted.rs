@@ -31,6 +31,7 @@ impl Served {
         let said = match (self.met, self.kind, self.tier) {
             (Met::Hit, _, Some("disk")) => "loomcast-edge; hit; detail=disk",
             (Met::Hit, _, _) => "loomcast-edge; hit; detail=memory",
+            (Met::Meanwhile, ..) => "loomcast-edge; hit; ttl=-1; detail=stale-while-revalidate",
             (Met::Stale, ..) => "loomcast-edge; hit; ttl=-1; detail=stale-if-error",
             (Met::Collapsed, ..) => "loomcast-edge; fwd=uri-miss; collapsed",
             (Met::Miss, Kind::Pass, _) => "loomcast-edge; fwd=bypass",

@@ -7,17 +7,18 @@ mod playlists;
 mod report;
 mod rooms;
 
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use crate::cache::{CacheError, FillError};
-use crate::edge::{Address, Edge, Kind, Met};
+use crate::edge::{Address, Edge, Kind, Met, Who, viewer};
 use crate::http::cors::cors;
 use crate::http::{ApiError, repr_digest};
 use counted::Served;
@@ -77,12 +78,38 @@ async fn serve(State(edge): State<Edge>, request: Request) -> Response {
         Address::Segment(name, wish) => media::segment(&edge, &name, wish, &trail).await,
         Address::Init(_) | Address::LiveInit => media::init(&edge, &path, &headers, &trail).await,
         Address::LivePlaylist(playlist) => {
-            playlists::live(&edge, &playlist, &path, &query, &headers, &trail).await
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+            let answer = playlists::live(&edge, &playlist, &path, &query, &headers, &trail).await;
+            // Whoever has the index alone does not watch yet.
+            if answer.status().is_success() && !playlist.is_index {
+                let who = follower(&edge, &playlist.stream, &query, &headers, peer);
+                edge.followers()
+                    .heard(&playlist.stream, who, Instant::now());
+            }
+            answer
         }
         Address::VideoPlaylist => playlists::video(&edge, &path, &query, &headers, &trail).await,
         Address::Nothing => failed(Kind::Pass, ApiError::NotFound(format!("nothing at {path}"))),
         Address::Other => pass::pass(&edge, request, &trail).await,
     }
+}
+
+/// Which player of stream `name` asks.
+fn follower(
+    edge: &Edge,
+    name: &str,
+    query: &str,
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+) -> Who {
+    if let Some(id) = viewer(query).filter(|id| edge.terminals().knows(name, *id)) {
+        return Who::Terminal(id);
+    }
+    let said = |name: &HeaderName| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
+    let through = HeaderName::from_static("x-forwarded-for");
+    let client = |through, agent| edge.followers().client(peer, through, agent);
+    client(said(&through), said(&header::USER_AGENT))
 }
 
 /// What goes wrong, with what was asked for.

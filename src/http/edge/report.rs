@@ -1,6 +1,7 @@
 //! What an edge tells of itself.
 
 use std::fmt;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
@@ -105,17 +106,20 @@ struct Figures {
     store: StoreStats,
     playlists: (u64, u64),
     rooms: RoomsTotals,
+    followers: u64,
 }
 
 impl Figures {
     fn of(edge: &Edge) -> Self {
+        let rooms = edge.rooms().totals();
         Self {
-            counts: edge.counters().now(),
+            counts: edge.counters().now().with_rooms(&rooms),
             upstreams: edge.upstream_report(),
             cache: edge.cache().stats(),
             store: edge.cache().store().stats(),
             playlists: edge.playlists(),
-            rooms: edge.rooms().totals(),
+            rooms,
+            followers: edge.followers().counts(Instant::now()).values().sum(),
         }
     }
 }
@@ -192,6 +196,8 @@ impl Collector for Figures {
             "Memory that playlists take",
             self.playlists.1,
         )?;
+        let help = "Players of HLS that follow live streams";
+        gauge(to, "edge_hls_viewers", help, self.followers)?;
         rooms::encode(&self.rooms, to)
     }
 }
