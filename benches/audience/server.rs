@@ -75,15 +75,7 @@ impl Server {
     }
 
     pub fn usage(&self) -> Usage {
-        let folder = Path::new("/proc").join(self.child.id().to_string());
-        let status = fs::read_to_string(folder.join("status")).expect("it runs");
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let rss = rss.and_then(|rss| rss.trim().strip_suffix(" kB"));
-        let kib: u64 = rss.and_then(|rss| rss.parse().ok()).expect("its memory");
-        Usage {
-            cpu_s: cpu_s(&folder),
-            rss_bytes: kib << 10,
-        }
+        Usage::of(&self.child)
     }
 
     /// What it tells of the stream.
@@ -92,6 +84,21 @@ impl Server {
         let path = format!("/v1/live/{STREAM}");
         let answer = connection.get(&path).await.expect("it answers");
         serde_json::from_slice(&answer.body).expect("JSON")
+    }
+}
+
+impl Usage {
+    /// Of a process that runs.
+    pub fn of(child: &Child) -> Self {
+        let folder = Path::new("/proc").join(child.id().to_string());
+        let status = fs::read_to_string(folder.join("status")).expect("it runs");
+        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let rss = rss.and_then(|rss| rss.trim().strip_suffix(" kB"));
+        let kib: u64 = rss.and_then(|rss| rss.parse().ok()).expect("its memory");
+        Self {
+            cpu_s: cpu_s(&folder),
+            rss_bytes: kib << 10,
+        }
     }
 }
 

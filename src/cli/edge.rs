@@ -26,9 +26,8 @@ use crate::store::{ChunkStore, ScrubPlan, Scrubber, StoreConfig};
 /// The folder of the store in the data folder: an origin beside it has another.
 const FOLDER: &str = "edge";
 
-/// How long a fill may give nothing: longer than an upstream may take for the head of
-/// an answer, and for each piece of it.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How much longer a fill may give nothing than an upstream.
+const MORE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long requests may go on when it ends, and then what they had fetched.
 const GRACE: Duration = Duration::from_secs(30);
@@ -89,6 +88,18 @@ pub(super) struct EdgeArgs {
     /// For how long playlists of whole videos are given when no upstream answers
     #[arg(long, value_name = "SECONDS", default_value = "86400")]
     stale_if_error: u64,
+
+    /// How long an upstream may take to begin an answer, and half a minute at most for each piece of
+    /// it, before the next is asked; less than 12 is for videos alone, as live playlists wait for what
+    /// comes
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "LOOMCAST_UPSTREAM_PATIENCE",
+        value_parser = clap::value_parser!(u64).range(1..=600),
+        default_value = "60"
+    )]
+    upstream_patience: u64,
 
     /// How many viewers of a live room have a stream of their own from upstream: one that all
     /// are given, and the rest to stand by
@@ -172,9 +183,10 @@ pub(super) fn run(args: &EdgeArgs) -> Result<ExitCode> {
         policy: args.eviction,
         ..StoreConfig::new(args.data_dir.join(FOLDER))
     })?;
+    let patience = Duration::from_secs(args.upstream_patience);
     let config = CacheConfig {
         ram_bytes: args.memory,
-        patience: PATIENCE,
+        patience: patience + MORE_PATIENCE,
         // Upstreams rest instead: what was wrong with one chunk may be right again with
         // the next server that is asked.
         failure_rest: Duration::ZERO,
@@ -193,6 +205,7 @@ pub(super) fn run(args: &EdgeArgs) -> Result<ExitCode> {
             .context("starting the scrub")?;
         let config = EdgeConfig {
             stale_if_error: Duration::from_secs(args.stale_if_error),
+            patience,
             passes_writes: args.pass_writes,
             rooms: RoomsConfig {
                 room: RoomConfig {

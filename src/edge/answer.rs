@@ -32,6 +32,9 @@ pub struct Answer {
     kept: Kept,
     came: Instant,
     lasts: bool,
+    /// For how long after it came it is new, and may then be given while it is asked for
+    /// anew (RFC 5861).
+    renewable: Duration,
 }
 
 #[derive(Debug)]
@@ -58,11 +61,13 @@ impl Answer {
             StatusCode::OK => {
                 let status = head.status;
                 let policy = CachePolicy::new(request, &Response::from_parts(head, ()));
+                let renewable = renewable(&policy, &headers);
                 return Self {
                     kept: match policy.is_storable() {
                         true => Kept::By(Box::new(policy)),
                         false => Kept::Not,
                     },
+                    renewable,
                     status,
                     headers,
                     text: Text::of(text),
@@ -81,14 +86,17 @@ impl Answer {
             kept,
             came: Instant::now(),
             lasts,
+            renewable: Duration::ZERO,
         }
     }
 
     /// The same once more: its origin says that it is as it was.
     pub fn renewed(&self, policy: CachePolicy, head: &response::Parts) -> Self {
+        let headers = passed_on(&head.headers);
         Self {
             status: self.status,
-            headers: passed_on(&head.headers),
+            renewable: renewable(&policy, &headers),
+            headers,
             text: Text::of(self.text.plain()),
             waits: self.waits,
             kept: Kept::By(Box::new(policy)),
@@ -115,6 +123,12 @@ impl Answer {
     /// tells of a whole video may, one of what goes on is not true any more.
     pub fn will_do(&self, allowance: Duration) -> bool {
         self.lasts && self.came.elapsed() <= allowance
+    }
+
+    /// Whether it may be given though it is old, while it is asked for anew: its origin
+    /// says so, and it tells of a whole video.
+    pub fn will_do_meanwhile(&self) -> bool {
+        self.lasts && self.came.elapsed() <= self.renewable
     }
 
     /// By what its freshness is told, where it has a head that says so.
@@ -146,6 +160,31 @@ fn passed_on(head: &HeaderMap) -> HeaderMap {
     known
         .filter_map(|name| head.get(&name).map(|value| (name, value.clone())))
         .collect()
+}
+
+/// How long what has just come is new, and then good enough while it is asked for anew.
+fn renewable(policy: &CachePolicy, headers: &HeaderMap) -> Duration {
+    let fresh = policy.time_to_live(SystemTime::now());
+    match stale_while_revalidate(headers) {
+        Some(allowance) => fresh.saturating_add(allowance),
+        None => Duration::ZERO,
+    }
+}
+
+/// What `Cache-Control` says of it; nothing where it also says that old answers are not
+/// to be given (RFC 9111, 5.2.2).
+fn stale_while_revalidate(headers: &HeaderMap) -> Option<Duration> {
+    let said = headers.get(CACHE_CONTROL)?.to_str().ok()?;
+    let mut seconds = None;
+    for directive in said.split(',') {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        match name.trim().to_ascii_lowercase().as_str() {
+            "must-revalidate" | "proxy-revalidate" | "no-cache" | "s-maxage" => return None,
+            "stale-while-revalidate" => seconds = value.trim().trim_matches('"').parse().ok(),
+            _ => {}
+        }
+    }
+    seconds.map(Duration::from_secs)
 }
 
 /// One for a single terminal says that it is private.
@@ -203,6 +242,31 @@ mod tests {
         let own = answer(200, "private, max-age=2", WHOLE, true);
         assert!(own.is_fresh());
         assert_eq!(own.headers[CACHE_CONTROL], "public, max-age=2");
+    }
+
+    #[test]
+    fn an_origin_may_allow_that_what_is_old_is_given_while_it_is_asked_for_anew() {
+        for (lifetime, text, allowed) in [
+            ("max-age=0, stale-while-revalidate=60", WHOLE, true),
+            (
+                "public, max-age=9, Stale-While-Revalidate=\"5\"",
+                WHOLE,
+                true,
+            ),
+            ("max-age=0, stale-while-revalidate=0", WHOLE, false),
+            ("max-age=0, stale-while-revalidate=soon", WHOLE, false),
+            ("max-age=0", WHOLE, false),
+            ("max-age=0, stale-while-revalidate=60", GROWING, false),
+            (
+                "max-age=0, must-revalidate, stale-while-revalidate=60",
+                WHOLE,
+                false,
+            ),
+            ("s-maxage=0, stale-while-revalidate=60", WHOLE, false),
+        ] {
+            let answer = answer(200, lifetime, text, false);
+            assert_eq!(answer.will_do_meanwhile(), allowed, "{lifetime}");
+        }
     }
 
     #[test]

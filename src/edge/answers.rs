@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use hashlink::LinkedHashMap;
 use http::header::{CACHE_CONTROL, HeaderValue, LOCATION, USER_AGENT};
@@ -43,9 +43,6 @@ const MAX_TEXT_BYTES: usize = 8 << 20;
 
 /// Different playlists that are asked for at a time.
 const MAX_ASKED: usize = 4096;
-
-/// How long an answer may take: longer than an origin waits for what was asked for.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often upstreams are asked for one answer, if what they give is no good.
 const MAX_TRIES: u32 = 3;
@@ -187,6 +184,9 @@ impl Weighter<Arc<str>, Arc<Answer>> for Weigh {
 /// How a request comes to its answer.
 enum Boarded {
     Kept(Arc<Answer>),
+    /// It is old and given, while somebody asks whether it is as it was: whoever sees
+    /// that first.
+    Meanwhile(Arc<Answer>, Option<Seat>),
     /// With what was told already.
     Follow(watch::Receiver<Told>, Option<Arc<Answer>>),
     Lead(Seat, watch::Receiver<Told>),
@@ -263,6 +263,14 @@ impl Edge {
                 self.note_hit(wanted, &key, &answer);
                 return Ok(Given { answer, met });
             }
+            Boarded::Meanwhile(answer, seat) => {
+                if let Some(seat) = seat {
+                    tokio::spawn(lead(seat, wanted.clone(), trail.clone()));
+                }
+                self.note_hit(wanted, &key, &answer);
+                let met = Met::Meanwhile;
+                return Ok(Given { answer, met });
+            }
             Boarded::Full => {
                 let full = format!("{MAX_ASKED} playlists are being asked for, as many as allowed");
                 return Err(AnswerError::Unavailable(full.into()));
@@ -306,7 +314,7 @@ impl Edge {
     fn tell(&self, seat: &Seat, wanted: &Wanted, cause: Option<offload::Cause>, told: Told) {
         // Nobody joins from the counting to the telling.
         let flight = self.answers().flight();
-        // The flight has a receiver, and so has who leads.
+        // The flight has a receiver, and so has who leads, unless an old one was given meanwhile.
         let followers = (seat.tell.receiver_count() as u64).saturating_sub(2);
         let answer = told.as_ref().and_then(|told| told.as_ref().ok());
         let answer = answer.map(|(answer, _)| Arc::clone(answer));
@@ -340,18 +348,26 @@ impl Edge {
             return Boarded::Kept(kept);
         }
         let mut flight = self.answers().flight();
+        if let Some(kept) = fresh() {
+            return Boarded::Kept(kept);
+        }
+        let old = self.answers().kept.get(key);
+        let old = old.filter(|kept| kept.will_do_meanwhile());
         if let Some(told) = flight.get(key) {
             let late = match &*told.borrow() {
                 Some(Ok((answer, _))) => Some(answer.clone()),
                 _ => None,
             };
-            return Boarded::Follow(told.clone(), late);
-        }
-        if let Some(kept) = fresh() {
-            return Boarded::Kept(kept);
+            return match old {
+                Some(old) => Boarded::Meanwhile(old, None),
+                None => Boarded::Follow(told.clone(), late),
+            };
         }
         if flight.len() >= MAX_ASKED {
-            return Boarded::Full;
+            return match old {
+                Some(old) => Boarded::Meanwhile(old, None),
+                None => Boarded::Full,
+            };
         }
         let (tell, told) = watch::channel(None);
         flight.insert(key.clone(), told.clone());
@@ -360,7 +376,10 @@ impl Edge {
             key: key.clone(),
             tell,
         };
-        Boarded::Lead(seat, told)
+        match old {
+            Some(old) => Boarded::Meanwhile(old, Some(seat)),
+            None => Boarded::Lead(seat, told),
+        }
     }
 
     /// Asks until something good comes, or nobody is left who may give it.
@@ -407,7 +426,7 @@ impl Edge {
             (upstream, response) = self.ask(wanted, &address, trail, kept, cause).await?;
         }
         let (head, body) = response.into_parts();
-        let came = whole(body, MAX_TEXT_BYTES, PATIENCE).await;
+        let came = whole(body, MAX_TEXT_BYTES, self.config().short_patience()).await;
         let (text, trailers) = came.map_err(|error| match error {
             AskError::TooLong(_) => self.refuse(&upstream, &error.to_string()),
             AskError::Unreachable(_) | AskError::Silent(_) => {
@@ -492,7 +511,7 @@ impl Edge {
             path: address.clone(),
             headers,
             trail: trail.clone(),
-            patience: PATIENCE,
+            patience: self.config().short_patience(),
         };
         self.counters().asked(Kind::Playlist, cause);
         let answered = self.upstreams().get(&ask).await;

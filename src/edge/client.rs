@@ -25,8 +25,9 @@ const KEPT: Duration = Duration::from_secs(20);
 /// Connections that are kept to each upstream while they are not used.
 const MAX_KEPT: usize = 64;
 
-/// How long an answer that has begun may give nothing: longer than the longest pause of
-/// a segment that grows, or of a chunk that is rendered.
+/// How long a playlist may take, and an answer that has begun may give nothing: longer
+/// than an origin waits for what was asked for, and than the longest pause of a segment
+/// that grows or of a chunk that is rendered.
 pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long the head of an answer may take that is passed on: as long as an origin may
@@ -102,10 +103,11 @@ pub enum Piece {
     Trailers(HeaderMap),
 }
 
-/// The next piece of a body; `None` at its end. An answer that is cut off is an error.
-pub async fn next(body: &mut Incoming) -> Result<Option<Piece>, AskError> {
-    match timeout(SILENCE, body.frame()).await {
-        Err(_) => Err(AskError::Silent(SILENCE)),
+/// The next piece of a body, if it comes within `silence`; `None` at its end. An answer
+/// that is cut off is an error.
+pub async fn next(body: &mut Incoming, silence: Duration) -> Result<Option<Piece>, AskError> {
+    match timeout(silence, body.frame()).await {
+        Err(_) => Err(AskError::Silent(silence)),
         Ok(None) => Ok(None),
         Ok(Some(Err(error))) => Err(AskError::Unreachable(chain(&error))),
         Ok(Some(Ok(frame))) => Ok(Some(match frame.into_data() {
@@ -124,7 +126,7 @@ pub async fn whole(
     let deadline = Instant::now() + patience;
     let (mut bytes, mut trailers) = (Vec::new(), HeaderMap::new());
     loop {
-        let piece = timeout_at(deadline, next(&mut body)).await;
+        let piece = timeout_at(deadline, next(&mut body, patience)).await;
         match piece.map_err(|_| AskError::Silent(patience))?? {
             None => return Ok((bytes.into(), trailers)),
             Some(Piece::Trailers(told)) => trailers = told,

@@ -17,6 +17,7 @@ mod answer;
 mod answers;
 mod classes;
 mod client;
+mod followers;
 mod health;
 mod parts;
 mod relay;
@@ -40,6 +41,7 @@ pub use answer::Answer;
 pub use answers::{AnswerError, Given, Wanted};
 pub use classes::{CLASS, WANT_CLASS, WANTED_CLASS};
 pub use client::{AskError, BodyError, Client, PASS_PATIENCE, Piece, RequestBody, next};
+pub use followers::{FOLLOWS, Followers, MAX_FOLLOWERS};
 pub use report::{Cause, Counters, Counts, Kind, Met};
 pub use repr_digest::{REPR_DIGEST, ReprDigest, ReprHasher, is_wanted};
 pub use telling::Telling;
@@ -71,6 +73,9 @@ pub struct EdgeConfig {
     /// For how long after it came a playlist of a whole video is given when no upstream
     /// answers.
     pub stale_if_error: Duration,
+    /// How long an upstream may take for the head of an answer that is media: a chunk
+    /// that is rendered waits for its turn.
+    pub patience: Duration,
     /// Whether requests that change something are passed on.
     pub passes_writes: bool,
     /// How live rooms are run.
@@ -78,13 +83,22 @@ pub struct EdgeConfig {
 }
 
 impl Default for EdgeConfig {
-    /// A day; not; as they are by themselves.
+    /// A day; a minute; not; as they are by themselves.
     fn default() -> Self {
         Self {
             stale_if_error: Duration::from_secs(24 * 3600),
+            patience: Duration::from_secs(60),
             passes_writes: false,
             rooms: RoomsConfig::default(),
         }
+    }
+}
+
+impl EdgeConfig {
+    /// How long an upstream may take for a playlist, and for the next piece of whatever
+    /// it has begun to give.
+    pub fn short_patience(&self) -> Duration {
+        self.patience.min(client::SILENCE)
     }
 }
 
@@ -100,6 +114,7 @@ struct Shared {
     rooms: Rooms,
     answers: Answers,
     terminals: Terminals,
+    followers: Followers,
     counters: Counters,
     classes: Classes,
     stop: CancellationToken,
@@ -122,6 +137,7 @@ impl Edge {
             upstreams,
             answers: Answers::new(),
             terminals: Terminals::default(),
+            followers: Followers::default(),
             counters: Counters::default(),
             classes: Classes::default(),
             stop: CancellationToken::new(),
@@ -151,6 +167,11 @@ impl Edge {
     /// Those who join live streams through it.
     pub fn terminals(&self) -> &Terminals {
         &self.0.terminals
+    }
+
+    /// Players of HLS that follow live streams through it.
+    pub fn followers(&self) -> &Followers {
+        &self.0.followers
     }
 
     /// What it counts.

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TE};
@@ -37,9 +37,6 @@ use crate::store::{MAX_CHUNK_BYTES, MAX_SMALL_BYTES};
 /// The time at which chunks are asked for. Not 0: there, an origin changes more than the
 /// times of the first part.
 const ASKED_AT: u64 = 1;
-
-/// How long the head of an answer may take: a chunk that is rendered waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often upstreams are asked for one chunk, if what they give is no good. As often
 /// as the cache goes on with another try.
@@ -160,7 +157,7 @@ impl Edge {
     ) -> Result<Bytes, Failed> {
         let (upstream, response) = self.ask_media(path, Kind::Init, cause, trail).await?;
         let (head, body) = response.into_parts();
-        let came = whole(body, MAX_SMALL_BYTES, PATIENCE).await;
+        let came = whole(body, MAX_SMALL_BYTES, self.config().patience).await;
         let (bytes, trailers) = came.map_err(|error| bad(&upstream, error))?;
         self.counters().came(Kind::Init, cause, bytes.len());
         let mut hasher = ReprHasher::default();
@@ -192,7 +189,7 @@ impl Edge {
             path: path.clone(),
             headers,
             trail: trail.clone(),
-            patience: PATIENCE,
+            patience: self.config().patience,
         };
         self.counters().asked(kind, cause);
         let answered = self.upstreams().get(&ask).await;
@@ -272,7 +269,8 @@ impl Filling {
             _ => Parts::as_they_are(),
         };
         let (mut hasher, mut bytes) = (ReprHasher::default(), 0);
-        while let Some(piece) = next(&mut body)
+        let silence = self.edge.config().short_patience();
+        while let Some(piece) = next(&mut body, silence)
             .await
             .map_err(|error| bad(&upstream, error))?
         {

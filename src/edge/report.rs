@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::edge::rooms::RoomsTotals;
+
 /// What is asked for. Of each there are few, whatever clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -15,6 +17,8 @@ pub enum Kind {
     Playlist,
     /// What is passed on to the origin and kept by nobody.
     Pass,
+    /// Live streams that are pushed, by rooms, which count them.
+    Room,
 }
 
 /// How a client's request was met.
@@ -28,6 +32,9 @@ pub enum Met {
     Miss,
     /// The same, after it waited there for something that had not come yet.
     Blocked,
+    /// Out of what is kept though it is old, while it is asked for anew: its origin
+    /// allows it.
+    Meanwhile,
     /// Out of what is kept though it is old: no upstream answered.
     Stale,
     /// Not, or not as asked.
@@ -47,12 +54,13 @@ pub enum Cause {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Chunk,
         Self::Segment,
         Self::Init,
         Self::Playlist,
         Self::Pass,
+        Self::Room,
     ];
 
     /// The word for it in reports.
@@ -63,17 +71,19 @@ impl Kind {
             Self::Init => "init",
             Self::Playlist => "playlist",
             Self::Pass => "pass",
+            Self::Room => "room",
         }
     }
 }
 
 impl Met {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Hit,
         Self::Collapsed,
         Self::Miss,
         Self::Blocked,
+        Self::Meanwhile,
         Self::Stale,
         Self::Error,
     ];
@@ -85,6 +95,7 @@ impl Met {
             Self::Collapsed => "collapsed",
             Self::Miss => "miss",
             Self::Blocked => "blocked",
+            Self::Meanwhile => "meanwhile",
             Self::Stale => "stale",
             Self::Error => "error",
         }
@@ -188,6 +199,19 @@ impl Counters {
 }
 
 impl Counts {
+    /// With what rooms have counted: who joined one was given what was there, who opened
+    /// it was not.
+    pub fn with_rooms(mut self, rooms: &RoomsTotals) -> Self {
+        let (room, fill) = (Kind::Room as usize, Cause::Fill as usize);
+        self.requests[room][Met::Hit as usize] = rooms.joins.saturating_sub(rooms.opened);
+        self.requests[room][Met::Miss as usize] = rooms.joins.min(rooms.opened);
+        self.requests[room][Met::Error as usize] = rooms.known_missing;
+        self.egress[room] = rooms.egress_bytes;
+        self.upstream_requests[room][fill] = rooms.upstream_requests;
+        self.upstream_bytes[room][fill] = rooms.upstream_bytes;
+        self
+    }
+
     /// How much of what clients got cost nothing upstream, in thousandths: of requests,
     /// and of bytes. Nothing where nobody asked; below 0 where more came than was sent.
     pub fn offload_per_mille(&self) -> (Option<i64>, Option<i64>) {
@@ -210,6 +234,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_rooms_save_is_saved_by_their_edge() {
+        let rooms = RoomsTotals {
+            opened: 1,
+            joins: 100,
+            upstream_requests: 2,
+            upstream_bytes: 2_000,
+            egress_bytes: 100_000,
+            ..RoomsTotals::default()
+        };
+        let counts = Counters::default().now().with_rooms(&rooms);
+        assert_eq!(counts.offload_per_mille(), (Some(980), Some(980)));
+        let met = counts.requests[Kind::Room as usize];
+        assert_eq!((met[Met::Hit as usize], met[Met::Miss as usize]), (99, 1));
+    }
+
+    #[test]
     fn what_is_counted_is_told_by_kind_and_reason() {
         let counters = Counters::default();
         for _ in 0..4 {
@@ -220,7 +260,7 @@ mod tests {
         counters.came(Kind::Chunk, Cause::Fill, 100);
         let counts = counters.now();
         assert_eq!(counts.requests[Kind::Chunk as usize][Met::Hit as usize], 4);
-        assert_eq!(counts.egress, [400, 0, 0, 0, 0]);
+        assert_eq!(counts.egress, [400, 0, 0, 0, 0, 0]);
         assert_eq!(counts.offload_per_mille(), (Some(750), Some(750)));
         assert_eq!(Counts::default().offload_per_mille(), (None, None));
     }

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use thiserror::Error;
+use tokio::time::timeout;
 use url::Url;
 
 use crate::edge::client::{AskError, Client, RequestBody, nothing};
@@ -210,44 +213,76 @@ impl Upstreams {
     /// else than that it is at fault (5xx). If none does, the last such answer is the
     /// answer.
     pub async fn get(&self, ask: &Ask) -> Result<Answered, NoAnswer> {
-        self.get_apart(ask, None).await
+        let mut last = Err(NoAnswer::Resting);
+        for upstream in self.all.iter().filter(|upstream| !upstream.is_resting()) {
+            match self.try_get(upstream, ask).await {
+                Ok(answered) => return Ok(answered),
+                Err(failed) => last = told_last(last, failed),
+            }
+        }
+        last
     }
 
-    /// The same, the one called `apart_from` last.
-    pub async fn get_apart(
+    /// The same, the one called `apart_from` last; and where one has not answered after
+    /// `hedge`, the next is asked beside it. Whoever answers first gives the answer.
+    pub async fn get_soonest(
         &self,
         ask: &Ask,
         apart_from: Option<&str>,
+        hedge: Duration,
     ) -> Result<Answered, NoAnswer> {
         let mut last = Err(NoAnswer::Resting);
         let mut all: Vec<_> = self.all.iter().collect();
         all.sort_by_key(|upstream| Some(&*upstream.name) == apart_from);
-        for upstream in all.into_iter().filter(|upstream| !upstream.is_resting()) {
-            let mut request = Request::new(nothing());
-            *request.headers_mut() = ask.headers.clone();
-            let answered = self.send(upstream, request, ask).await;
-            match answered {
-                Ok(answered) if !is_fault(answered.response.status()) => return Ok(answered),
-                Ok(answered) => {
-                    // That it has nothing now, as of a stream without an encoder, is no fault.
-                    if answered.response.status() != StatusCode::SERVICE_UNAVAILABLE {
-                        upstream.faulted();
-                    }
-                    last = Ok(answered);
+        let mut waiting = all.into_iter().filter(|upstream| !upstream.is_resting());
+        let mut asked = FuturesUnordered::new();
+        loop {
+            let next = waiting.next();
+            let is_last = next.is_none();
+            asked.extend(next.map(|upstream| self.try_get(upstream, ask)));
+            loop {
+                let answered = match is_last {
+                    true => Ok(asked.next().await),
+                    false => timeout(hedge, asked.next()).await,
+                };
+                match answered {
+                    Ok(Some(Ok(answered))) => return Ok(answered),
+                    Ok(Some(Err(failed))) => last = told_last(last, failed),
+                    Ok(None) => return last,
+                    Err(_) => {}
                 }
-                Err(error) => {
-                    upstream.failed(&error);
-                    // An answer, though of a fault, tells more than none.
-                    if last.is_err() {
-                        last = Err(NoAnswer::Failed {
-                            upstream: upstream.name.clone(),
-                            error,
-                        });
-                    }
+                if !is_last {
+                    break;
                 }
             }
         }
-        last
+    }
+
+    /// Asks one; what it says of a fault, and that it says nothing, is an error.
+    async fn try_get(
+        &self,
+        upstream: &Arc<Upstream>,
+        ask: &Ask,
+    ) -> Result<Answered, Result<Answered, NoAnswer>> {
+        let mut request = Request::new(nothing());
+        *request.headers_mut() = ask.headers.clone();
+        match self.send(upstream, request, ask).await {
+            Ok(answered) if !is_fault(answered.response.status()) => Ok(answered),
+            Ok(answered) => {
+                // That it has nothing now, as of a stream without an encoder, is no fault.
+                if answered.response.status() != StatusCode::SERVICE_UNAVAILABLE {
+                    upstream.faulted();
+                }
+                Err(Ok(answered))
+            }
+            Err(error) => {
+                upstream.failed(&error);
+                Err(Err(NoAnswer::Failed {
+                    upstream: upstream.name.clone(),
+                    error,
+                }))
+            }
+        }
     }
 
     /// Sends a request that may change something: to the first that does not rest, and
@@ -290,6 +325,13 @@ impl Upstreams {
         self.all.iter().any(|upstream| !upstream.is_resting())
     }
 
+    /// Whether another than the one called `name` is well: it answered when it was asked
+    /// last.
+    pub fn is_other_well(&self, name: &str) -> bool {
+        let mut others = self.all.iter().filter(|upstream| &*upstream.name != name);
+        others.any(|upstream| upstream.health().failures() == 0)
+    }
+
     /// How they fare, in their order.
     pub fn report(&self) -> Vec<UpstreamReport> {
         self.all.iter().map(|upstream| upstream.report()).collect()
@@ -316,6 +358,18 @@ impl Upstreams {
                 }
             }
         }
+    }
+}
+
+/// What is told when nobody answered as he should: an answer, though of a fault, tells
+/// more than none.
+fn told_last(
+    before: Result<Answered, NoAnswer>,
+    failed: Result<Answered, NoAnswer>,
+) -> Result<Answered, NoAnswer> {
+    match (before, failed) {
+        (Ok(answered), Err(_)) => Ok(answered),
+        (_, failed) => failed,
     }
 }
 
@@ -368,6 +422,46 @@ mod tests {
             assert_eq!(upstreams.report()[0].requests, asked, "{code}");
             assert_eq!(upstreams.any_is_well(), asked == 8, "{code}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_answers_soonest_is_heard_and_all_are_asked_until_one_does() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let hanging = format!("http://{}", silent.local_addr().expect("an address"));
+        let ask = Ask {
+            path: PathAndQuery::from_static("/live/show.flv"),
+            headers: HeaderMap::new(),
+            trail: EdgeId::new().own(),
+            patience: Duration::from_secs(3),
+        };
+        for (others, expected) in [
+            (&[StatusCode::OK][..], Some(StatusCode::OK)),
+            (
+                &[StatusCode::SERVICE_UNAVAILABLE, StatusCode::OK],
+                Some(StatusCode::OK),
+            ),
+            (
+                &[StatusCode::NOT_FOUND, StatusCode::OK],
+                Some(StatusCode::NOT_FOUND),
+            ),
+            // An answer of a fault tells more than none.
+            (
+                &[StatusCode::INTERNAL_SERVER_ERROR],
+                Some(StatusCode::INTERNAL_SERVER_ERROR),
+            ),
+            (&[], None),
+        ] {
+            let mut all = vec![Upstream::new(&hanging).expect("an upstream")];
+            for status in others {
+                all.push(answering(*status).await);
+            }
+            let upstreams = Upstreams::new(all, Client::new().expect("a client"));
+            let hedge = Duration::from_millis(50);
+            let answered = upstreams.get_soonest(&ask, None, hedge).await;
+            let status = answered.map(|answered| answered.response.status()).ok();
+            assert_eq!(status, expected, "{others:?}");
+        }
+        drop(silent);
     }
 
     #[test]

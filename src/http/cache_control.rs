@@ -13,9 +13,11 @@ pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 #[cfg(feature = "media")]
 pub const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// A VOD playlist: complete from the start, but gone with its video.
+/// A VOD playlist: complete from the start, but gone with its video. Caches need keep
+/// nobody waiting while they ask whether it is.
 #[cfg(feature = "media")]
-pub const VOD_PLAYLIST: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+pub const VOD_PLAYLIST: HeaderValue =
+    HeaderValue::from_static("public, max-age=3600, stale-while-revalidate=600");
 
 /// For `seconds`.
 pub fn seconds(seconds: u32) -> HeaderValue {

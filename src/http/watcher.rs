@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{FORWARDED, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use crate::live::presence::WatcherMark;
@@ -35,7 +35,13 @@ impl Watcher {
         }
     }
 
-    fn of(peer: Option<SocketAddr>, headers: &HeaderMap) -> Self {
+    /// Who sent a request with those extensions and headers.
+    pub fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+        Self::from(peer.map(|peer| peer.0), headers)
+    }
+
+    fn from(peer: Option<SocketAddr>, headers: &HeaderMap) -> Self {
         let mut hasher = KEY.build_hasher();
         // Its connections have ports of their own.
         peer.map(|peer| peer.ip()).hash(&mut hasher);
@@ -51,8 +57,7 @@ impl<S: Sync> FromRequestParts<S> for Watcher {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self::of(peer.map(|peer| peer.0), &parts.headers))
+        Ok(Self::of(&parts.extensions, &parts.headers))
     }
 }
 
@@ -69,7 +74,7 @@ mod tests {
             if let Some(forwarded) = forwarded {
                 headers.insert(X_FORWARDED_FOR, HeaderValue::from_static(forwarded));
             }
-            Watcher::of(peer.parse().ok(), &headers)
+            Watcher::from(peer.parse().ok(), &headers)
         };
         let one = of("192.0.2.1:1000", "a", None);
         assert_eq!(of("192.0.2.1:2000", "a", None), one, "another connection");

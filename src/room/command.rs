@@ -31,6 +31,9 @@ pub enum Event {
     Failed(UpstreamId),
     /// Upstream says that there is no such stream.
     Missing(UpstreamId),
+    /// It comes from the same server as the one that is given, and another server could
+    /// give it.
+    Crowded(UpstreamId),
     /// Time has passed.
     Tick,
 }

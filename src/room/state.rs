@@ -241,6 +241,16 @@ impl Room {
                 // It will hardly be there in the next moment.
                 self.retry = self.retry.max(now + TRIAL_WAIT);
             }
+            Event::Crowded(id) => {
+                let is_given = self.source.is_none_or(|source| source == id);
+                if is_given || self.upstreams.remove(&id).is_none() {
+                    return Vec::new();
+                }
+                // Its owner gets another.
+                let mut commands = vec![Command::Close(id)];
+                commands.extend(self.settled(now));
+                return commands;
+            }
             Event::Tick => {}
         }
         self.settled(now)

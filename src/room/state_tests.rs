@@ -205,6 +205,18 @@ fn when_a_master_who_stands_by_leaves_a_slave_stands_by() {
 }
 
 #[test]
+fn a_standby_that_could_come_from_another_server_is_had_from_there() {
+    let (mut play, _) = Play::flowing(2, 3);
+    play.on(Event::Crowded(UpstreamId(1)));
+    assert_eq!(play.said(), ["close 1", "open 2 for 1"]);
+    // What is given is not touched, and what is not there is not.
+    play.on(Event::Crowded(UpstreamId(0)));
+    play.on(Event::Crowded(UpstreamId(1)));
+    assert!(play.said().is_empty());
+    assert_eq!(play.handovers(), [0; 4]);
+}
+
+#[test]
 fn when_the_stream_that_is_given_breaks_off_a_standby_takes_over() {
     for (event, reason, handovers) in [
         (Event::Failed as fn(_) -> _, "failed", [0, 0, 1, 0]),

@@ -202,14 +202,19 @@ fn recovered(edge: &Server) {
     }
 }
 
+/// Upstreams that give nothing are given up soon.
+const SOON: [&str; 2] = ["--upstream-patience", "2"];
+
+const RECIPIENTS: [&str; 6] = ["Ana", "Ben", "Cleo", "Dora", "Emil", "Frida"];
+
 #[test]
 fn what_does_not_verify_is_neither_served_nor_kept_and_what_is_kept_is_served_on() {
     let folders = [folder(), folder()];
     let origin = Server::start_under(&[], folders[0].path(), &[]);
     let between = Between::start(origin.address());
-    let edge = Server::edge(&[&between.url()], folders[1].path(), &[]);
+    let edge = Server::edge(&[&between.url()], folders[1].path(), &SOON);
     let mut segments = Vec::new();
-    for name in ["Ana", "Ben", "Cleo"] {
+    for name in RECIPIENTS {
         segments.extend(published(&origin, &video_of(name, "#a4ffff")));
     }
     segments.sort_unstable();
@@ -246,13 +251,14 @@ fn another_upstream_takes_over_whatever_is_wrong_with_the_first() {
     let between = Between::start(origin.address());
     let upstreams = [between.url(), origin.url("")];
     let upstreams = upstreams.each_ref().map(String::as_str);
-    let edge = Server::edge(&upstreams, folders[1].path(), &[]);
+    let edge = Server::edge(&upstreams, folders[1].path(), &SOON);
     let mut segments = Vec::new();
-    for name in ["Ana", "Ben", "Cleo"] {
+    for name in RECIPIENTS {
         segments.extend(published(&origin, &video_of(name, "#a5ffff")));
     }
     segments.sort_unstable();
     segments.dedup();
+    assert!(segments.len() >= Fault::ALL.len(), "{segments:?}");
     for (fault, segment) in Fault::ALL.into_iter().zip(&segments) {
         between.set(fault);
         let there = edge.get(segment);
@@ -265,6 +271,125 @@ fn another_upstream_takes_over_whatever_is_wrong_with_the_first() {
         "{figures:#}"
     );
     assert_eq!(figures["upstreams"][1]["failures"], 0, "{figures:#}");
+}
+
+#[test]
+fn playlists_and_init_segments_that_do_not_verify_are_neither_served_nor_kept() {
+    let folders = [folder(), folder()];
+    let origin = Server::start_under(&[], folders[0].path(), &[]);
+    let between = Between::start(origin.address());
+    let edge = Server::edge(&[&between.url()], folders[1].path(), &SOON);
+    let video = origin.publish(&video_of("Ana", "#aaffff"));
+    let id = video["id"].as_str().expect("an id");
+    let index = format!("/v1/videos/{id}/index.m3u8");
+    let playlist = format!("/v1/videos/{id}/index/video.m3u8");
+    let text = origin.get(&playlist).text();
+    let init = lines(&text, "#EXT-X-MAP:URI=\"")[0].trim_end_matches('"');
+    for wanted in [index.as_str(), &playlist, init] {
+        for fault in Fault::ALL {
+            recovered(&edge);
+            between.set(fault);
+            let refused = edge.get(wanted);
+            let told = (refused.status, refused.text());
+            assert!(matches!(told.0, 502 | 503), "{wanted} {fault:?}: {told:?}");
+        }
+        between.set(Fault::None);
+        recovered(&edge);
+        let there = edge.get(wanted);
+        assert_eq!(there.status, 200, "{wanted}: {}", there.text());
+        assert_eq!(there.body, origin.get(wanted).body, "{wanted}");
+    }
+}
+
+#[test]
+fn all_who_wait_for_an_origin_that_hangs_are_told_so_and_it_is_asked_again_when_it_is_back() {
+    let folders = [folder(), folder()];
+    let origin = Server::start_under(&[], folders[0].path(), &[]);
+    let between = Between::start(origin.address());
+    let edge = Server::edge(&[&between.url()], folders[1].path(), &SOON);
+    let segments = published(&origin, &video_of("Ana", "#abffff"));
+    for (fault, segment) in [Fault::Hangs, Fault::HangsMidway]
+        .into_iter()
+        .zip(&segments)
+    {
+        recovered(&edge);
+        between.set(fault);
+        let statuses: Vec<u16> = thread::scope(|scope| {
+            let asking: Vec<_> = (0..20)
+                .map(|_| scope.spawn(|| edge.get(segment).status))
+                .collect();
+            let answers = asking.into_iter().map(|asked| asked.join());
+            answers.map(|status| status.expect("an answer")).collect()
+        });
+        let told = |status: &u16| matches!(status, 502..=504);
+        assert!(statuses.iter().all(told), "{fault:?}: {statuses:?}");
+        let figures = edge.get("/v1/edge").json();
+        assert_eq!(figures["cache"]["in_flight"], 0, "{fault:?}: {figures:#}");
+        between.set(Fault::None);
+        recovered(&edge);
+        let again = edge.get(segment);
+        assert_eq!(again.status, 200, "{fault:?}: {}", again.text());
+        assert_eq!(again.body, origin.get(segment).body, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_playlist_that_is_old_is_given_while_it_is_asked_for_anew_if_its_origin_allows_it() {
+    let folders = [folder(), folder()];
+    let origin = Server::start_under(&[], folders[0].path(), &[]);
+    let between = Between::start(origin.address());
+    // Longer than a few requests take anywhere.
+    let patience = ["--upstream-patience", "10"];
+    let edge = Server::edge(&[&between.url()], folders[1].path(), &patience);
+    let video = origin.publish(&video_of("Ana", "#acffff"));
+    let id = video["id"].as_str().expect("an id");
+    let [free, strict] =
+        ["index/video", "index/audio"].map(|track| format!("/v1/videos/{id}/{track}.m3u8"));
+    // Old as soon as it is there.
+    between.relabel("public, max-age=0, stale-while-revalidate=600");
+    let first = edge.get(&free);
+    assert!(
+        first.header("cache-status").contains("fwd=uri-miss"),
+        "{:?}",
+        first.headers
+    );
+    between.relabel("public, max-age=0");
+    assert_eq!(edge.get(&strict).status, 200);
+    let asked = || edge.get("/v1/edge").json()["upstream_requests"]["playlist"].clone();
+    assert_eq!(asked(), json!({"fill": 2, "revalidate": 0, "retry": 0}));
+    // Whoever asks meanwhile has it at once, and one asks for all of them.
+    between.set(Fault::Hangs);
+    for _ in 0..30 {
+        let there = edge.get(&free);
+        assert_eq!((there.status, &there.body), (200, &first.body));
+        let status = there.header("cache-status");
+        assert_eq!(
+            status,
+            "loomcast-edge; hit; ttl=-1; detail=stale-while-revalidate"
+        );
+    }
+    assert_eq!(asked()["revalidate"], 1);
+    // Without leave it is given when nobody answers, and not before.
+    let there = edge.get(&strict);
+    let status = there.header("cache-status");
+    assert_eq!(
+        (there.status, status),
+        (200, "loomcast-edge; hit; ttl=-1; detail=stale-if-error")
+    );
+    between.relabel("public, max-age=600, stale-while-revalidate=600");
+    between.set(Fault::None);
+    recovered(&edge);
+    for look in 0.. {
+        let there = edge.get(&free);
+        assert_eq!((there.status, &there.body), (200, &first.body));
+        if there.header("cache-status") == "loomcast-edge; hit; detail=memory" {
+            break;
+        }
+        assert!(look < MOST_LOOKS, "it stays old");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let meanwhile = edge.get("/v1/edge").json()["requests"]["playlist"]["meanwhile"].as_u64();
+    assert!(meanwhile >= Some(30), "{meanwhile:?}");
 }
 
 #[test]
@@ -530,6 +655,9 @@ fn an_edge_gives_its_terminals_identifiers_of_its_own() {
             index.headers
         );
     }
+    // All have one address and one name: by their identifiers they are told apart.
+    let rooms = pair.edge.get("/v1/rooms/show").json();
+    assert_eq!(rooms["viewers"]["hls"], 20, "{rooms:#}");
     let joins = pair.origin.get("/v1/live/show").json()["joins"].clone();
     eprintln!("{joins}");
     // All of one moment waited in one wait there; the crowd may have straddled two.

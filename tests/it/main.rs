@@ -55,6 +55,7 @@ mod pulls;
 mod push;
 mod reload;
 mod reuse;
+mod rooms;
 mod scale;
 mod scenes;
 mod sdk;

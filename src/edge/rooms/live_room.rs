@@ -27,6 +27,10 @@ use crate::room::{
 /// How often a room looks at the time: a fraction of the shortest stall.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How often a room looks whether what stands by could come from another server than
+/// what is given: longer than it takes to find out that one is back.
+const SPREADING: Duration = Duration::from_secs(5);
+
 /// One room. Its lock is held for moments, never across a wait.
 pub(super) struct LiveRoom {
     name: String,
@@ -337,9 +341,14 @@ impl LiveRoom {
     async fn watch_the_time(self: Arc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut spread = Instant::now();
         let why = loop {
             ticks.tick().await;
             self.on(Event::Tick);
+            if spread.elapsed() >= SPREADING {
+                spread = Instant::now();
+                self.spread();
+            }
             if let Some(why) = self.why() {
                 break why;
             }
@@ -348,6 +357,31 @@ impl LiveRoom {
         tracing::info!(room, generation, why = why.as_str(), "a room is closed");
         if let Some(shared) = self.shared.upgrade() {
             shared.closed(&self, why);
+        }
+    }
+
+    /// A stream that stands by is no help if it goes with the one that is given: when
+    /// their server was the only one, and another is well again, it is had from there.
+    fn spread(self: &Arc<Self>) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let crowded: Vec<_> = {
+            let inner = self.inner();
+            let given = inner.source.and_then(|id| inner.pulls.get(&id));
+            let Some(server) = given.and_then(|pull| pull.from.as_ref()) else {
+                return;
+            };
+            if !inner.room.is_well(self.now()) || !shared.streams.has_other_than(server) {
+                return;
+            }
+            let beside = inner.pulls.iter().filter(|(id, pull)| {
+                Some(**id) != inner.source && pull.from.as_ref() == Some(server)
+            });
+            beside.map(|(id, _)| *id).collect()
+        };
+        for id in crowded {
+            self.on(Event::Crowded(id));
         }
     }
 

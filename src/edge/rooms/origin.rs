@@ -9,12 +9,16 @@ use futures_util::stream;
 use http::{HeaderMap, StatusCode};
 
 use super::streams::{NoStream, StreamAnswer, StreamAsk, Streams};
-use crate::edge::client::{Piece, next};
+use crate::edge::client::{Piece, SILENCE, next};
 use crate::edge::upstream::{Ask, Upstreams};
 
 /// How long the head of the answer may take: longer than a server waits for the first
 /// frame of a stream that has no encoder yet.
 const PATIENCE: Duration = Duration::from_secs(11);
+
+/// How long a server may take before the next is asked beside it: viewers wait, and one
+/// that has the stream gives it at once.
+const HEDGE: Duration = Duration::from_secs(2);
 
 impl Streams for Arc<Upstreams> {
     fn open(&self, ask: StreamAsk) -> BoxFuture<'static, Result<StreamAnswer, NoStream>> {
@@ -28,7 +32,7 @@ impl Streams for Arc<Upstreams> {
                 trail: ask.trail,
                 patience: PATIENCE,
             };
-            let answered = upstreams.get_apart(&question, ask.apart_from.as_deref());
+            let answered = upstreams.get_soonest(&question, ask.apart_from.as_deref(), HEDGE);
             let answered = answered.await.map_err(|error| failed(error.to_string()))?;
             let (upstream, response) = (answered.upstream, answered.response);
             match response.status() {
@@ -42,7 +46,7 @@ impl Streams for Arc<Upstreams> {
             let body = stream::unfold(Some(response.into_body()), |body| async {
                 let mut body = body?;
                 loop {
-                    match next(&mut body).await {
+                    match next(&mut body, SILENCE).await {
                         Ok(Some(Piece::Data(data))) => return Some((Ok(data), Some(body))),
                         Ok(Some(Piece::Trailers(_))) => {}
                         Ok(None) => return None,
@@ -56,5 +60,9 @@ impl Streams for Arc<Upstreams> {
             })
         }
         .boxed()
+    }
+
+    fn has_other_than(&self, server: &str) -> bool {
+        self.is_other_well(server)
     }
 }

@@ -44,4 +44,7 @@ pub enum NoStream {
 pub trait Streams: Send + Sync + 'static {
     /// Asks for a stream. Whoever waits for it watches the time.
     fn open(&self, ask: StreamAsk) -> BoxFuture<'static, Result<StreamAnswer, NoStream>>;
+
+    /// Whether another server than `server` is known to be well.
+    fn has_other_than(&self, server: &str) -> bool;
 }

@@ -110,6 +110,10 @@ impl Streams for Arc<Origin> {
         }
         .boxed()
     }
+
+    fn has_other_than(&self, _: &str) -> bool {
+        false
+    }
 }
 
 impl Origin {

@@ -38,6 +38,7 @@ impl Served {
         match (self.met, self.kind, self.tier) {
             (Met::Hit, _, Some("disk")) => format!("{NAME}; hit; detail=disk"),
             (Met::Hit, _, _) => format!("{NAME}; hit; detail=memory"),
+            (Met::Meanwhile, ..) => format!("{NAME}; hit; ttl=-1; detail=stale-while-revalidate"),
             (Met::Stale, ..) => format!("{NAME}; hit; ttl=-1; detail=stale-if-error"),
             (Met::Collapsed, ..) => format!("{NAME}; fwd={to}; collapsed{why}"),
             (Met::Miss, Kind::Pass, _) => format!("{NAME}; fwd=bypass"),

@@ -7,7 +7,7 @@ mod playlists;
 mod report;
 mod rooms;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, header};
@@ -17,10 +17,12 @@ use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 
 use crate::cache::{CacheError, FillError};
-use crate::edge::{Address, Edge, Kind, Met};
+use crate::edge::{Address, Edge, Kind, Met, viewer};
 use crate::http::cors::cors;
 use crate::http::error::MAX_BODY_BYTES;
+use crate::http::watcher::Watcher;
 use crate::http::{ApiError, ApiKeys, Offload, keys, offload, repr_digest};
+use crate::live::presence::WatcherMark;
 use counted::Served;
 
 /// How long a client waits for a part or segment of a live stream, as at the origin.
@@ -88,12 +90,25 @@ async fn serve(State(edge): State<Edge>, request: Request) -> Response {
         Address::Segment(name, wish) => media::segment(&edge, &name, wish, &trail).await,
         Address::Init(_) | Address::LiveInit => media::init(&edge, &path, &headers, &trail).await,
         Address::LivePlaylist(playlist) => {
-            playlists::live(&edge, &playlist, &path, &query, &headers, &trail).await
+            let watcher = Watcher::of(request.extensions(), &headers);
+            let answer = playlists::live(&edge, &playlist, &path, &query, &headers, &trail).await;
+            // Whoever has the index alone does not watch yet.
+            if answer.status().is_success() && !playlist.is_index {
+                let who = follower(&edge, &playlist.stream, &query, watcher);
+                edge.followers()
+                    .heard(&playlist.stream, who, Instant::now());
+            }
+            answer
         }
         Address::VideoPlaylist => playlists::video(&edge, &path, &query, &headers, &trail).await,
         Address::Nothing => failed(Kind::Pass, ApiError::NotFound(format!("nothing at {path}"))),
         Address::Other => pass::pass(&edge, request, &trail).await,
     }
+}
+
+/// Which player of stream `name` asks.
+fn follower(edge: &Edge, name: &str, query: &str, watcher: Watcher) -> WatcherMark {
+    watcher.mark(viewer(query).filter(|id| edge.terminals().knows(name, *id)))
 }
 
 /// What goes wrong, with what was asked for.

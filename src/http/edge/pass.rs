@@ -94,7 +94,7 @@ fn back(edge: &Edge, answered: Answered) -> Response {
             let (mut body, upstream) = reading?;
             loop {
                 let read = tokio::select! {
-                    read = next(&mut body) => read,
+                    read = next(&mut body, edge.config().short_patience()) => read,
                     () = edge.stopped() => return None,
                 };
                 return match read {

@@ -1,6 +1,7 @@
 //! What an edge tells of itself.
 
 use std::fmt;
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::header;
@@ -113,17 +114,20 @@ struct Figures {
     playlists: (u64, u64),
     rooms: RoomsTotals,
     offload: Option<OffloadFigures>,
+    followers: u64,
 }
 
 impl Figures {
     fn of(edge: &Edge) -> Self {
+        let rooms = edge.rooms().totals();
         Self {
-            counts: edge.counters().now(),
+            counts: edge.counters().now().with_rooms(&rooms),
             upstreams: edge.upstream_report(),
             cache: edge.cache().stats(),
             store: edge.cache().store().stats(),
             playlists: edge.playlists(),
-            rooms: edge.rooms().totals(),
+            rooms,
+            followers: edge.followers().counts(Instant::now()).values().sum(),
             offload: None,
         }
     }
@@ -204,6 +208,8 @@ impl Collector for Figures {
         if let Some(offload) = &self.offload {
             offload.encode(to)?;
         }
+        let help = "Players of HLS that follow live streams";
+        gauge(to, "edge_hls_viewers", help, self.followers)?;
         rooms::encode(&self.rooms, to)
     }
 }

@@ -1,6 +1,8 @@
 //! Live rooms of an edge: streams pushed to viewers, and what is told of the rooms.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::ws::WebSocketUpgrade;
@@ -92,11 +94,24 @@ fn refused(name: &str, error: JoinError) -> ApiError {
 
 /// `GET /v1/rooms`
 pub(super) async fn list(State(edge): State<Edge>) -> Response {
-    let rooms: Vec<_> = edge.rooms().report().iter().map(described).collect();
+    let followers = edge.followers().counts(Instant::now());
+    let follow = |name: &str| followers.get(name).copied().unwrap_or(0);
+    let reports = edge.rooms().report();
+    let rooms = reports.iter().map(|report| {
+        (
+            report.name.as_str(),
+            described(report, follow(&report.name)),
+        )
+    });
+    let mut rooms: BTreeMap<&str, Value> = rooms.collect();
+    for (name, count) in &followers {
+        let room = rooms.entry(name);
+        room.or_insert_with(|| followed(name, *count));
+    }
     let totals = edge.rooms().totals();
     let body = json!({
-        "rooms": rooms,
-        "viewers": totals.viewers,
+        "rooms": rooms.into_values().collect::<Vec<_>>(),
+        "viewers": totals.viewers as u64 + followers.values().sum::<u64>(),
         "joins": totals.joins,
         "opened": totals.opened,
         "closed": by_name(Why::ALL.map(Why::as_str), totals.closed),
@@ -117,13 +132,35 @@ pub(super) async fn show(
     State(edge): State<Edge>,
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
-    let room = edge.rooms().room(&name);
-    let room = room.ok_or_else(|| ApiError::NotFound(format!("there is no room {name:?}")))?;
+    let followers = edge.followers().count(&name, Instant::now());
+    let room = match (edge.rooms().room(&name), followers) {
+        (Some(room), _) => described(&room, followers),
+        (None, 0) => return Err(ApiError::NotFound(format!("there is no room {name:?}"))),
+        (None, _) => followed(&name, followers),
+    };
     let headers = [(header::CACHE_CONTROL, NO_STORE)];
-    Ok((headers, Json(described(&room))).into_response())
+    Ok((headers, Json(room)).into_response())
 }
 
-fn described(report: &LiveRoomReport) -> Value {
+/// A stream that nobody is pushed: all who watch it are slaves of the fragment cache.
+fn followed(name: &str, followers: u64) -> Value {
+    json!({
+        "name": name,
+        "state": "segments",
+        "masters": [],
+        "slaves": followers,
+        "viewers": viewers([0; PushProtocol::ALL.len()], followers),
+    })
+}
+
+/// Viewers by how they watch.
+fn viewers(pushed: [u64; PushProtocol::ALL.len()], followers: u64) -> Value {
+    let mut viewers = by_name(PushProtocol::ALL.map(PushProtocol::as_str), pushed);
+    viewers["hls"] = followers.into();
+    viewers
+}
+
+fn described(report: &LiveRoomReport, followers: u64) -> Value {
     let room = &report.room;
     let masters = room.masters.iter().zip(&report.from);
     let masters = masters.map(|(master, from)| {
@@ -135,14 +172,13 @@ fn described(report: &LiveRoomReport) -> Value {
         })
     });
     let audience = &report.audience;
-    let viewers = by_name(PushProtocol::ALL.map(PushProtocol::as_str), audience.there);
     json!({
         "name": report.name,
         "generation": room.generation.0,
         "state": room.state.as_str(),
         "masters": masters.collect::<Vec<_>>(),
-        "slaves": room.slaves,
-        "viewers": viewers,
+        "slaves": room.slaves as u64 + followers,
+        "viewers": viewers(audience.there, followers),
         "viewers_ever": audience.ever.iter().sum::<u64>(),
         "upstream_bytes": report.upstream_bytes,
         "egress_bytes": audience.bytes,

@@ -23,40 +23,56 @@ pub enum Fault {
     Error,
     /// Its digest is left out.
     NoDigest,
+    /// It never begins.
+    Hangs,
+    /// Half of it comes, and then nothing.
+    HangsMidway,
 }
 
 impl Fault {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Killed,
         Self::OtherBytes,
         Self::TooShort,
         Self::Nonsense,
         Self::Error,
         Self::NoDigest,
+        Self::Hangs,
+        Self::HangsMidway,
     ];
 }
 
 /// A proxy in front of an origin.
 pub struct Between {
     address: String,
-    fault: Arc<Mutex<Fault>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Clone)]
+struct State {
+    fault: Fault,
+    /// What it says instead in `Cache-Control`.
+    lifetime: Option<&'static str>,
 }
 
 impl Between {
     pub fn start(origin: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it listens").to_string();
-        let fault = Arc::new(Mutex::new(Fault::None));
+        let state = Arc::new(Mutex::new(State {
+            fault: Fault::None,
+            lifetime: None,
+        }));
         let between = Self {
             address,
-            fault: Arc::clone(&fault),
+            state: Arc::clone(&state),
         };
         let origin = origin.to_owned();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (origin, fault) = (origin.clone(), *fault.lock().expect("no panic"));
+                let (origin, state) = (origin.clone(), state.lock().expect("no panic").clone());
                 // Who hangs up has had enough.
-                thread::spawn(move || pass(client, &origin, fault));
+                thread::spawn(move || pass(client, &origin, &state));
             }
         });
         between
@@ -67,12 +83,21 @@ impl Between {
     }
 
     pub fn set(&self, fault: Fault) {
-        *self.fault.lock().expect("no panic") = fault;
+        self.state.lock().expect("no panic").fault = fault;
+    }
+
+    /// From now on `Cache-Control` of all answers is this.
+    pub fn relabel(&self, lifetime: &'static str) {
+        self.state.lock().expect("no panic").lifetime = Some(lifetime);
     }
 }
 
-fn pass(mut client: TcpStream, origin: &str, fault: Fault) -> Option<()> {
+fn pass(mut client: TcpStream, origin: &str, state: &State) -> Option<()> {
+    let fault = state.fault;
     let request = head(&mut client)?;
+    if fault == Fault::Hangs {
+        return hang(&mut client);
+    }
     if fault == Fault::Killed {
         return None;
     }
@@ -96,16 +121,37 @@ fn pass(mut client: TcpStream, origin: &str, fault: Fault) -> Option<()> {
     match fault {
         Fault::OtherBytes if body > 0 => answer[end + body * 3 / 4] ^= 1,
         Fault::TooShort if body > 0 => answer.truncate(end + body / 2),
-        Fault::NoDigest => {
-            let text = String::from_utf8_lossy(&answer[..end]).into_owned();
-            let lines = text.split_inclusive("\r\n");
-            let kept = lines.filter(|line| !line.to_ascii_lowercase().starts_with("repr-digest"));
-            let head: String = kept.collect();
-            answer.splice(..end, head.into_bytes());
+        Fault::NoDigest => without(&mut answer, end, "repr-digest"),
+        Fault::HangsMidway if body > 0 => {
+            client.write_all(&answer[..end + body / 2]).ok()?;
+            return hang(&mut client);
         }
         _ => {}
     }
+    if let Some(lifetime) = state.lifetime {
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        without(&mut answer, end, "cache-control");
+        let status = answer.windows(2).position(|two| two == b"\r\n")? + 2;
+        let line = format!("cache-control: {lifetime}\r\n");
+        answer.splice(status..status, line.into_bytes());
+    }
     client.write_all(&answer).ok()
+}
+
+/// Takes a header out of an answer whose head ends at `end`.
+fn without(answer: &mut Vec<u8>, end: usize, name: &str) {
+    let text = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let lines = text.split_inclusive("\r\n");
+    let kept = lines.filter(|line| !line.to_ascii_lowercase().starts_with(name));
+    let head: String = kept.collect();
+    answer.splice(..end, head.into_bytes());
+}
+
+/// Gives nothing more, until whoever asked has had enough.
+fn hang(client: &mut TcpStream) -> Option<()> {
+    client.set_read_timeout(None).ok()?;
+    while client.read(&mut [0]).ok()? > 0 {}
+    None
 }
 
 /// The head of a request; it has no body.
