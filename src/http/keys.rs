@@ -100,7 +100,9 @@ fn is_work(method: &Method, path: &str) -> bool {
     let recorded = path == "/v1/recordings"
         || path.starts_with("/v1/recordings/")
         || path.starts_with("/v1/live/") && path.ends_with("/recording");
-    !looks || path == "/v1/videos" || path == "/v1/live" || recorded
+    // What a channel fills in may be meant for nobody else.
+    let cast = path == "/v1/channels" || path.starts_with("/v1/channels/");
+    !looks || path == "/v1/videos" || path == "/v1/live" || recorded || cast
 }
 
 #[cfg(test)]
@@ -145,6 +147,9 @@ mod tests {
             (Method::GET, "/v1/live", true),
             (Method::GET, "/v1/live/show", false),
             (Method::GET, "/v1/live/show/recording", true),
+            (Method::GET, "/v1/channels", true),
+            (Method::GET, "/v1/channels/shop", true),
+            (Method::GET, "/live/shop/for/x/index.m3u8", false),
             (Method::GET, "/v1/recordings", true),
             (
                 Method::GET,
