@@ -297,7 +297,8 @@ impl Caster {
         if let Some(open) = self.open.remove(&kind) {
             let ticks = i64::try_from(open.ticks).unwrap_or(i64::MAX);
             let cost = milliseconds(ticks, open.timescale);
-            open.writer.finish(u32::try_from(cost).unwrap_or(u32::MAX))?;
+            open.writer
+                .finish(u32::try_from(cost).unwrap_or(u32::MAX))?;
         }
         Ok(())
     }
@@ -338,7 +339,12 @@ impl Caster {
 impl Drop for Caster {
     fn drop(&mut self) {
         // What was begun ends here, and is as long as it is.
-        for (kind, ticks) in self.open.iter().map(|(kind, open)| (*kind, open.ticks)).collect::<Vec<_>>() {
+        for (kind, ticks) in self
+            .open
+            .iter()
+            .map(|(kind, open)| (*kind, open.ticks))
+            .collect::<Vec<_>>()
+        {
             if let Err(error) = self.finish(kind) {
                 tracing::warn!(stream = self.stream.name(), %error, "the end of a channel is lost");
             }

@@ -341,7 +341,9 @@ impl Air<'_> {
         let stretches = show.stretches(slot);
         let caster = self.described(slot)?;
         for stretch in &stretches {
-            caster.open(stretch.kind, &show.begins(slot, stretch)).await?;
+            caster
+                .open(stretch.kind, &show.begins(slot, stretch))
+                .await?;
         }
         let mut parts: Vec<_> = stretches
             .iter()

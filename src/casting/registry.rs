@@ -10,13 +10,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::broadcast::{Hub, LiveStream, Reservation, now};
+use crate::casting::CastError;
 use crate::casting::air;
 use crate::casting::channel::Channel;
 use crate::casting::kept::{self, Kept};
 use crate::casting::show::{self, Show};
 use crate::casting::viewer::{Viewer, Watched};
 use crate::casting::viewers::{MAX_WATCHED, watch};
-use crate::casting::CastError;
 use crate::channel::{Definition, DefinitionError};
 use crate::delivery::{Delivery, Planner};
 use crate::digest::Digest;

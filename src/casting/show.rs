@@ -101,13 +101,14 @@ pub(super) async fn plan(
 }
 
 /// A video as a channel plays it, with its encoding.
-pub(super) async fn video(
-    delivery: &Delivery,
-    plan: Plan,
-) -> Result<(Video, Encoding), CastError> {
-    let pictures = delivery.video_init(plan.video_profile(TrackKind::Video)).await?;
+pub(super) async fn video(delivery: &Delivery, plan: Plan) -> Result<(Video, Encoding), CastError> {
+    let pictures = delivery
+        .video_init(plan.video_profile(TrackKind::Video))
+        .await?;
     let sound = plan.timeline.audio.as_ref();
-    let sound = sound.map(|profile| delivery.audio_init(profile)).transpose()?;
+    let sound = sound
+        .map(|profile| delivery.audio_init(profile))
+        .transpose()?;
     let mut encoding = Encoding {
         names: vec![pictures.name],
         tracks: vec![(LiveTrack::Video, pictures.track)],
@@ -153,9 +154,14 @@ impl Show {
             chunks += video.reel.chunks();
             if chunks > MAX_CHUNKS {
                 let found = format!("{chunks} chunks with those before");
-                return Err(refuse(found, &format!("at most {MAX_CHUNKS} in all entries")));
+                return Err(refuse(
+                    found,
+                    &format!("at most {MAX_CHUNKS} in all entries"),
+                ));
             }
-            let known = encodings.iter().position(|known| known.names == encoding.names);
+            let known = encodings
+                .iter()
+                .position(|known| known.names == encoding.names);
             video.encoding = known.unwrap_or_else(|| {
                 encodings.push(encoding);
                 encodings.len() - 1

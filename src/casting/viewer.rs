@@ -51,15 +51,15 @@ impl Viewer {
     }
 
     /// The chunks of `video` that differ from those of entry `entry`.
-    pub(super) fn differing(
-        own: &mut OwnChunks,
-        (entry, base): (usize, &Video),
-        video: &Video,
-    ) {
+    pub(super) fn differing(own: &mut OwnChunks, (entry, base): (usize, &Video), video: &Video) {
         for kind in LiveTrack::ALL {
             let both = base.all(kind).iter().zip(video.all(kind));
-            let differ = both.enumerate().filter(|(_, (base, own))| base.key != own.key);
-            let differ: HashMap<_, _> = differ.map(|(index, (_, own))| (index, own.clone())).collect();
+            let differ = both
+                .enumerate()
+                .filter(|(_, (base, own))| base.key != own.key);
+            let differ: HashMap<_, _> = differ
+                .map(|(index, (_, own))| (index, own.clone()))
+                .collect();
             if !differ.is_empty() {
                 own.insert((entry, kind), differ);
             }
@@ -86,7 +86,12 @@ impl Viewer {
     /// Whether a segment of a track has something of theirs.
     fn owns(&self, slot: &Slot, stretch: &Stretch) -> bool {
         let own = self.own.get(&(slot.entry, stretch.kind));
-        own.is_some_and(|own| stretch.uses.iter().any(|used| own.contains_key(&used.index)))
+        own.is_some_and(|own| {
+            stretch
+                .uses
+                .iter()
+                .any(|used| own.contains_key(&used.index))
+        })
     }
 
     /// The tracks of a segment that have something of theirs.
@@ -243,7 +248,11 @@ impl Watched {
     /// Segments before `current` have been on the air. What is further back than `oldest`
     /// nobody asks for any more.
     pub(super) fn settle(&self, current: u64, oldest: u64, kept: u64) {
-        let next = self.state().seen.last_key_value().map(|(number, _)| *number + 1);
+        let next = self
+            .state()
+            .seen
+            .last_key_value()
+            .map(|(number, _)| *number + 1);
         let from = next.unwrap_or(self.first).max(oldest).max(self.first);
         for number in from..current {
             self.seen(number);
@@ -274,7 +283,10 @@ impl Watched {
         };
         let earlier = self.first.saturating_sub(playlist.media_sequence);
         let earlier = usize::try_from(earlier).unwrap_or(usize::MAX);
-        for segment in playlist.segments.drain(..earlier.min(playlist.segments.len())) {
+        for segment in playlist
+            .segments
+            .drain(..earlier.min(playlist.segments.len()))
+        {
             playlist.media_sequence += 1;
             playlist.discontinuity_sequence += u64::from(segment.discontinuity);
         }

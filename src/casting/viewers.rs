@@ -88,7 +88,9 @@ impl Viewers {
     /// How many there are, and how many of them watch.
     pub fn count(&self) -> (usize, usize) {
         let known = self.known();
-        let watch = known.values().filter(|viewer| lock(&viewer.watched).is_some());
+        let watch = known
+            .values()
+            .filter(|viewer| lock(&viewer.watched).is_some());
         (known.len(), watch.count())
     }
 
@@ -113,13 +115,16 @@ pub(super) async fn watch(
 ) -> Result<Arc<Watched>, CastError> {
     let watched = {
         let mut watching = lock(&viewer.watched);
-        let same = watching.as_ref().filter(|known| Arc::ptr_eq(&known.stream, &stream));
+        let same = watching
+            .as_ref()
+            .filter(|known| Arc::ptr_eq(&known.stream, &stream));
         match same {
             Some(same) => Arc::clone(same),
             None => {
                 let Some(place) = place() else {
-                    let message =
-                        format!("{MAX_WATCHED} viewers watch something of their own, as many as allowed");
+                    let message = format!(
+                        "{MAX_WATCHED} viewers watch something of their own, as many as allowed"
+                    );
                     return Err(CastError::Unavailable(message));
                 };
                 let parts = (Arc::clone(channel), Arc::clone(show), Arc::clone(viewer));
@@ -188,7 +193,9 @@ async fn follow(watched: Arc<Watched>, place: OwnedSemaphorePermit) {
     }
     watched.begun.send_replace(true);
     let mut watching = lock(&watched.viewer.watched);
-    if watching.as_ref().is_some_and(|known| Arc::ptr_eq(known, &watched))
+    if watching
+        .as_ref()
+        .is_some_and(|known| Arc::ptr_eq(known, &watched))
         && stream.status() != StreamStatus::Ended
     {
         *watching = None;

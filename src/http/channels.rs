@@ -54,7 +54,13 @@ fn read(body: &[u8]) -> Result<(String, Definition), ApiError> {
     let allowed = "the channel's name: letters, digits, '-' and '_'";
     let name = match whole.shift_remove("name") {
         Some(Value::String(name)) => name,
-        Some(other) => return Err(ApiError::field("/name", format!("{other} is not allowed"), allowed)),
+        Some(other) => {
+            return Err(ApiError::field(
+                "/name",
+                format!("{other} is not allowed"),
+                allowed,
+            ));
+        }
         None => return Err(ApiError::field("/name", "it is missing", allowed)),
     };
     let definition = serde_path_to_error::deserialize(Value::Object(whole)).map_err(|error| {
@@ -186,7 +192,9 @@ impl From<CastError> for ApiError {
             }
             CastError::Name(error @ PublishError::TooMany) => Self::Unavailable(error.to_string()),
             CastError::Name(PublishError::Busy { name } | PublishError::Type { name, .. }) => {
-                Self::Conflict(format!("there is a live stream or channel {name:?} already"))
+                Self::Conflict(format!(
+                    "there is a live stream or channel {name:?} already"
+                ))
             }
             CastError::Unknown(message) => Self::NotFound(message),
             CastError::Internal(message) => Self::Internal(message),

@@ -103,7 +103,10 @@ pub(super) fn redirect(file: &str, query: &str, id: Uuid) -> Result<Response, Ap
 
 /// Waits until it is known which tracks there are, and for smaller sizes that are about to be there:
 /// a player does not ask again.
-pub(super) async fn multivariant(stream: &LiveStream, viewer: Option<Uuid>) -> Result<Response, ApiError> {
+pub(super) async fn multivariant(
+    stream: &LiveStream,
+    viewer: Option<Uuid>,
+) -> Result<Response, ApiError> {
     let deadline = Instant::now() + patience(stream);
     let mut changes = stream.changes();
     let tracks = loop {

@@ -235,7 +235,11 @@ pub(super) fn find(hub: &Hub, name: &str) -> Result<Arc<LiveStream>, ApiError> {
     stream.ok_or_else(|| ApiError::NotFound(format!("no live stream {name:?}")))
 }
 
-pub(super) fn find_epoch(state: &OnAir, name: &str, epoch: &str) -> Result<Arc<LiveStream>, ApiError> {
+pub(super) fn find_epoch(
+    state: &OnAir,
+    name: &str,
+    epoch: &str,
+) -> Result<Arc<LiveStream>, ApiError> {
     // Who loads its segments still wants a stream that is pulled, or a channel.
     drop(state.pulls.demand(name));
     drop(state.hub.demand(name));
@@ -269,7 +273,10 @@ pub(super) async fn wait(
     Ok(())
 }
 
-pub(super) async fn within<T>(deadline: Instant, waited: impl Future<Output = T>) -> Result<T, ApiError> {
+pub(super) async fn within<T>(
+    deadline: Instant,
+    waited: impl Future<Output = T>,
+) -> Result<T, ApiError> {
     let waited = timeout_at(deadline, waited).await;
     waited.map_err(|_| ApiError::Unavailable("what was asked for took too long to come".into()))
 }

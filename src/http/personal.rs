@@ -83,7 +83,11 @@ pub(super) async fn segment(
             let there = within(deadline, of_all.part(part)).await?;
             there.map_err(internal)?.ok_or_else(unknown)?;
         }
-        None => drop(within(deadline, of_all.finished()).await?.map_err(internal)?),
+        None => drop(
+            within(deadline, of_all.finished())
+                .await?
+                .map_err(internal)?,
+        ),
     }
     let target = state.hub.part_target();
     let watched: Arc<Watched> = state.channels.watch(&known, Arc::clone(&stream)).await?;
