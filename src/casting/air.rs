@@ -11,18 +11,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::broadcast::{Caster, PublishError, PublishingError, Reservation, now};
 use crate::casting::channel::{Channel, Phase};
-use crate::casting::segment::Stretch;
+use crate::casting::due::{Coming, Due, asked, clock, frames, timed};
 use crate::casting::show::Show;
 use crate::channel::{FIRST_NUMBER, Rendering, Slot};
 use crate::chunk::Part;
-use crate::cmaf::read_fragment;
-use crate::delivery::{Delivery, DeliveryError};
-use crate::live::{LiveFrame, LiveTrack, PartTarget};
+use crate::live::PartTarget;
 use crate::render::{Lane, Priority, Urgency};
 use crate::time::Time;
 
@@ -124,43 +121,6 @@ pub(super) async fn run(channel: Arc<Channel>, show: Arc<Show>, reservation: Res
     }
 }
 
-/// A segment whose time has not come.
-struct Due {
-    slot: Slot,
-    segment: Coming,
-}
-
-/// How far it is.
-enum Coming {
-    Asked(JoinHandle<Result<Vec<Vec<Part>>, DeliveryError>>),
-    There(Vec<Vec<Part>>),
-    Failed,
-}
-
-impl Coming {
-    /// Waits for it, `most` at the longest.
-    async fn settle(&mut self, most: Duration) {
-        let Self::Asked(asked) = self else {
-            return;
-        };
-        let came = match timeout(most, asked).await {
-            Err(_) => return,
-            Ok(Ok(Ok(parts))) if parts.iter().all(|parts| !parts.is_empty()) => Self::There(parts),
-            Ok(Ok(Ok(_))) => Self::Failed,
-            Ok(Ok(Err(error))) => {
-                tracing::warn!(%error, "a segment of a channel cannot be had");
-                Self::Failed
-            }
-            Ok(Err(_)) => Self::Failed,
-        };
-        *self = came;
-    }
-
-    const fn is_there(&self) -> bool {
-        matches!(self, Self::There(_))
-    }
-}
-
 struct Air<'a> {
     channel: &'a Channel,
     show: &'a Arc<Show>,
@@ -219,7 +179,7 @@ impl Air<'_> {
             if self.caster.is_some() && self.now() > due.slot.end + MAX_LATE {
                 return Err(Aired::Broken("it is late".into()));
             }
-            let late = due.slot.start + Time::from_millis(i64::from(self.part().milliseconds()));
+            let late = self.late(&due.slot);
             due.segment.settle(self.until(late)).await;
             match due.segment {
                 Coming::There(parts) => self.put(&due.slot, parts).await?,
@@ -249,10 +209,22 @@ impl Air<'_> {
             };
             if began.elapsed() >= BACKFILL_WAIT {
                 let begun = self.queue.partition_point(|due| due.slot.start <= now);
-                self.queue.drain(..begun - there);
+                // What is on now may still come in time.
+                let on = self.queue.get(begun.saturating_sub(1));
+                let awaited = there == 0 && on.is_some_and(|on| self.late(&on.slot) > now);
+                self.queue.drain(..begun - there.max(usize::from(awaited)));
                 return;
             }
             sleep(LOOK).await;
+        }
+    }
+
+    /// When a segment that is not there is missing: when players are to have its first
+    /// part. Where nobody has seen anything yet, it may begin late.
+    fn late(&self, slot: &Slot) -> Time {
+        match self.caster {
+            Some(_) => slot.start + Time::from_millis(i64::from(self.part().milliseconds())),
+            None => Time::from_flicks(i64::midpoint(slot.start.flicks(), slot.end.flicks())),
         }
     }
 
@@ -383,81 +355,4 @@ impl Air<'_> {
         }
         Ok(())
     }
-}
-
-/// The parts of each track of a segment.
-async fn asked(
-    delivery: Delivery,
-    show: Arc<Show>,
-    (slot, most): (Slot, Duration),
-    (urgency, part): (Urgency, PartTarget),
-    asks: Arc<Semaphore>,
-) -> Result<Vec<Vec<Part>>, DeliveryError> {
-    // What is too late before it was asked for is not asked for.
-    let Ok(Ok(_permit)) = timeout(most, asks.acquire()).await else {
-        return Ok(vec![Vec::new()]);
-    };
-    let video = &show.videos[slot.entry];
-    let mut tracks = Vec::new();
-    for stretch in show.stretches(&slot) {
-        let wanted = |used: &crate::channel::ChunkUse| video.wanted(stretch.kind, used.index);
-        let chunks = stretch.chunks(&delivery, wanted, urgency).await?;
-        tracks.push(stretch.parts(&chunks, part)?);
-    }
-    Ok(tracks)
-}
-
-/// A part, and when it is over.
-struct Timed<'a> {
-    stretch: &'a Stretch,
-    part: Part,
-    /// When its first frame is decoded, in ticks since the channel began.
-    decode_time: u64,
-    due: Time,
-    is_last: bool,
-}
-
-fn timed<'a>(
-    stretch: &'a Stretch,
-    slot: &Slot,
-    parts: Vec<Part>,
-) -> impl Iterator<Item = Timed<'a>> {
-    let (start, count) = (slot.start, parts.len());
-    let mut ticks = 0;
-    parts.into_iter().enumerate().map(move |(index, part)| {
-        let decode_time = stretch.decode_time + ticks;
-        ticks += u64::from(part.meta.ticks);
-        let lasted = i64::try_from(ticks).unwrap_or(i64::MAX);
-        Timed {
-            stretch,
-            part,
-            decode_time,
-            due: start + Time::from_ticks(lasted, clock(stretch.timescale)),
-            is_last: index + 1 == count,
-        }
-    })
-}
-
-fn clock(timescale: u32) -> std::num::NonZeroU32 {
-    std::num::NonZeroU32::new(timescale).unwrap_or(std::num::NonZeroU32::MIN)
-}
-
-/// The frames of a part, for those who are pushed them; times count from `base`.
-fn frames(timed: &Timed<'_>, base: i64) -> Vec<LiveFrame> {
-    let track: LiveTrack = timed.stretch.kind;
-    let infos = read_fragment(&timed.part.data).unwrap_or_default();
-    let mut decode_time = i64::try_from(timed.decode_time).unwrap_or(i64::MAX) - base;
-    let frame = |info: crate::cmaf::SampleInfo| {
-        let start = info.offset as usize;
-        let frame = LiveFrame {
-            track,
-            decode_time,
-            composition_offset: u32::try_from(info.composition_offset).unwrap_or(0),
-            sync: info.sync,
-            data: timed.part.data.slice(start..start + info.size as usize),
-        };
-        decode_time += i64::from(info.duration);
-        frame
-    };
-    infos.into_iter().map(frame).collect()
 }

@@ -14,6 +14,7 @@
 
 mod air;
 mod channel;
+mod due;
 mod error;
 mod kept;
 mod registry;
