@@ -22,6 +22,7 @@
 //! - [`plugin`]: what works on live streams from outside of their server.
 //! - [`edge`]: a cache in front of an origin.
 //! - [`delivery`]: the one way to a chunk, cache else render.
+//! - [`casting`]: channels, live streams of rendered videos. Only with `media`.
 
 pub mod digest;
 pub mod time;
@@ -54,6 +55,8 @@ pub mod raster;
 pub mod render;
 
 pub mod broadcast;
+#[cfg(feature = "media")]
+pub mod casting;
 #[cfg(feature = "media")]
 pub mod delivery;
 pub mod edge;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::broadcast::caster::Castings;
 use crate::broadcast::connections::{Door, Entry};
 use crate::broadcast::hooks::{Event, Hooks};
 use crate::broadcast::ladder::{Ladders, OpenRungs};
@@ -180,6 +181,7 @@ pub struct Hub {
     cache: FragmentCache,
     shelf: Shelf,
     known: Arc<Mutex<HashMap<String, Known>>>,
+    castings: Castings,
 }
 
 struct Known {
@@ -201,6 +203,7 @@ impl Hub {
             shelf: Shelf::new(cache.store()),
             cache,
             known: Arc::default(),
+            castings: Castings::default(),
         }
     }
 
@@ -231,26 +234,18 @@ impl Hub {
     pub fn publish(&self, name: &str, origin: &Origin) -> Result<Publisher, PublishError> {
         check_name(name)?;
         let stream_type = origin.stream_type;
+        if self.is_reserved(name) {
+            return Err(PublishError::Busy { name: name.into() });
+        }
         let mut known = self.known();
         if !known.contains_key(name) && known.len() >= MAX_STREAMS {
             return Err(PublishError::TooMany);
         }
         let entry = known.entry(name.to_owned()).or_insert_with(|| {
-            let now = now();
-            let epoch = format!("{:x}", now.0);
-            let place = (self.cache.clone(), self.shelf.clone());
-            let config = HubConfig {
-                gop: self.config.gop_of(stream_type),
-                ..self.config
-            };
-            let stream = LiveStream::new(name.to_owned(), epoch, stream_type, place, &config, now);
+            let known = self.new_stream(name, stream_type);
             // Not live before it has its publisher.
-            stream.set_status(StreamStatus::Away);
-            Known {
-                stream: Arc::new(stream),
-                publishers: 0,
-                reached_ms: 0,
-            }
+            known.stream.set_status(StreamStatus::Away);
+            known
         });
         if entry.stream.status() == StreamStatus::Live {
             return Err(PublishError::Busy { name: name.into() });
@@ -277,6 +272,64 @@ impl Hub {
         Ok(publisher
             .with_turners(self.turners.clone())
             .with_ladders(self.ladders.clone()))
+    }
+
+    fn new_stream(&self, name: &str, stream_type: StreamType) -> Known {
+        let now = now();
+        let epoch = format!("{:x}", now.0);
+        let place = (self.cache.clone(), self.shelf.clone());
+        let config = HubConfig {
+            gop: self.config.gop_of(stream_type),
+            ..self.config
+        };
+        let stream = LiveStream::new(name.to_owned(), epoch, stream_type, place, &config, now);
+        Known {
+            stream: Arc::new(stream),
+            publishers: 0,
+            reached_ms: 0,
+        }
+    }
+
+    /// Another stream of this name, in the place of any before; it is live.
+    pub(super) fn begin_stream(&self, name: &str) -> Result<Arc<LiveStream>, PublishError> {
+        let mut known = self.known();
+        if !known.contains_key(name) && known.len() >= MAX_STREAMS {
+            return Err(PublishError::TooMany);
+        }
+        let new = self.new_stream(name, StreamType::Live);
+        let stream = Arc::clone(&new.stream);
+        known.insert(name.to_owned(), new);
+        Ok(stream)
+    }
+
+    /// Nobody looks for this stream any more.
+    pub(super) fn forget(&self, stream: &Arc<LiveStream>) {
+        let mut known = self.known();
+        let same = |known: &Known| Arc::ptr_eq(&known.stream, stream);
+        if known.get(stream.name()).is_some_and(same) {
+            known.remove(stream.name());
+        }
+    }
+
+    /// This stream has ended, and is forgotten after a while.
+    pub(super) fn over(&self, stream: &Arc<LiveStream>) {
+        stream.set_status(StreamStatus::Ended);
+        let (hub, stream) = (self.clone(), Arc::clone(stream));
+        // Without a runtime the process ends, and the stream with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(hub.config.afterglow).await;
+                hub.forget(&stream);
+            });
+        }
+    }
+
+    pub(super) const fn castings(&self) -> &Castings {
+        &self.castings
+    }
+
+    pub(super) const fn config(&self) -> &HubConfig {
+        &self.config
     }
 
     /// Stream `name`, if there is or was one lately.

@@ -9,6 +9,7 @@
 //! come back: numbers go on, after a discontinuity. Only then does it end.
 
 mod audience;
+mod caster;
 mod connections;
 pub mod dictionary;
 mod feed;
@@ -32,13 +33,14 @@ mod stream;
 mod turning;
 
 pub use audience::{Audience, AudienceReport, PushProtocol, Viewer};
+pub use caster::{Begins, Caster, Reservation};
 pub use connections::{Connection, Connections, Door, Entry};
 pub use feed::{Ended, Feed, MAX_SKIPS, Pushed, Reader};
 pub use hub::{Hub, HubConfig, MAX_NAME_BYTES, Origin, Outage, PublishError, check_name};
 pub use joins::{Joins, JoinsReport, Waiting};
 pub use ladder::{LadderReport, MAX_LADDERS, MadePicture, OpenRungs, RungMaker};
 pub use made::OtherSound;
-pub use publisher::{Leaving, PublishedTrack, Publisher, now};
+pub use publisher::{Leaving, PublishedTrack, Publisher, PublishingError, now};
 pub use recorder::{
     MAX_RECORDINGS, RecordedFile, Recorder, RecordingReport, RecordingState, StartError,
 };

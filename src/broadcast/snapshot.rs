@@ -20,7 +20,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) const fn new(playlist: MediaPlaylist) -> Self {
+    /// This playlist.
+    pub const fn new(playlist: MediaPlaylist) -> Self {
         Self {
             playlist,
             whole: OnceLock::new(),

@@ -17,6 +17,9 @@ pub const MAX_ITEMS: usize = 1_000;
 /// How far apart two items of a schedule begin at least, in milliseconds.
 pub const MIN_ITEM_MS: u64 = 1_000;
 
+/// The most rounds of a loop that ends.
+pub const MAX_ROUNDS: u32 = 1_000_000;
+
 /// The latest that an item may begin: the end of the year 2099.
 pub const MAX_UNIX_MS: u64 = 4_102_444_800_000;
 
@@ -28,6 +31,8 @@ pub struct Definition {
     pub entries: Vec<Entry>,
     /// When; without one they are played in a loop, in their order.
     pub schedule: Option<Schedule>,
+    /// After how many rounds of the loop it is over; without a number it never is.
+    pub rounds: Option<u32>,
     /// When it is on the air.
     #[serde(default)]
     pub render: Rendering,
@@ -40,6 +45,7 @@ pub struct Entry {
     /// The template that it was made from, for people.
     pub template: Option<String>,
     /// The Edit.
+    #[serde(default)]
     pub edit: Value,
     /// What is filled into it for all who watch.
     #[serde(default)]
@@ -135,6 +141,17 @@ impl Definition {
                     format!("{:?}", entry.personal),
                     "the names of merge fields, each once",
                 ));
+            }
+        }
+        if let Some(rounds) = self.rounds {
+            let field = "/rounds";
+            if self.schedule.is_some() {
+                let allowed = "none where there is a schedule, which has no end";
+                return Err(DefinitionError::new(field, rounds, allowed));
+            }
+            if !(1..=MAX_ROUNDS).contains(&rounds) {
+                let allowed = format!("1 to {MAX_ROUNDS}");
+                return Err(DefinitionError::new(field, rounds, allowed));
             }
         }
         match &self.schedule {
@@ -273,6 +290,17 @@ mod tests {
             (
                 scheduled(spaced(MAX_ITEMS as u64 + 1), 0),
                 "/schedule/items",
+            ),
+            (json!({"entries": [entry(&[])], "rounds": 0}), "/rounds"),
+            (json!({"entries": [entry(&[])], "rounds": 1}), ""),
+            (
+                json!({"entries": [entry(&[])], "rounds": MAX_ROUNDS + 1}),
+                "/rounds",
+            ),
+            (
+                json!({"entries": [entry(&[])], "rounds": 2,
+                    "schedule": {"items": [item(5, 0)], "filler": 0}}),
+                "/rounds",
             ),
         ];
         for (definition, field) in table {

@@ -111,7 +111,7 @@ impl Cycle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Run {
     start: Time,
-    /// Where it is cut off. Cycles that are have one video.
+    /// Where it is cut off. Cycles that are have one video, or are so between two rounds.
     end: Option<Time>,
     cycle: usize,
     /// The number of its first segment.
@@ -129,7 +129,7 @@ pub struct Programme {
     lengths: Vec<Length>,
     /// One for each entry, and one of all.
     cycles: Vec<Cycle>,
-    /// In their order, the last without an end.
+    /// In their order, the last without an end, unless the programme has one.
     runs: Vec<Run>,
 }
 
@@ -156,6 +156,23 @@ impl Programme {
             None => programme.run(Time::ZERO, None, programme.cycles.len() - 1),
         }
         programme
+    }
+
+    /// The programme of a channel that began at `origin` and is over when the entries were
+    /// played in a loop for so many rounds, one or more.
+    pub fn of_rounds(origin: UnixMillis, lengths: Vec<Length>, rounds: u32) -> Self {
+        let mut programme = Self::new(origin, lengths, None);
+        let cycle = programme.cycles.len() - 1;
+        let end = programme.cycles[cycle].duration * i64::from(rounds.max(1));
+        programme.runs.clear();
+        programme.run(Time::ZERO, Some(end), cycle);
+        programme
+    }
+
+    /// The number of the last segment; `None` if there is always another.
+    pub fn last(&self) -> Option<u64> {
+        let run = self.runs.last()?;
+        run.end.map(|_| self.last_of(run).number)
     }
 
     fn schedule(&mut self, schedule: &Schedule) {

@@ -237,3 +237,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_loop_of_so_many_rounds_is_the_endless_one_up_to_its_last_segment() {
+    let endless = Programme::new(UnixMillis(5), three(), None);
+    assert_eq!(endless.last(), None);
+    for rounds in [1, 2, 77] {
+        let ends = Programme::of_rounds(UnixMillis(5), three(), rounds);
+        let last = FIRST_NUMBER + 7 * u64::from(rounds) - 1;
+        assert_eq!(ends.last(), Some(last));
+        for number in FIRST_NUMBER..=last {
+            assert_eq!(ends.slot(number), endless.slot(number), "{number}");
+        }
+        // When it is over, the last is what was on.
+        let end = ends.slot(last).end;
+        assert_eq!(end, tenths(120 * i64::from(rounds)));
+        assert_eq!(ends.on(end + tenths(50)).number, last);
+    }
+}

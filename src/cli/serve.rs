@@ -11,6 +11,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::app::{Engine, EngineConfig};
+use crate::casting::Channels;
 use crate::catalogue::Catalogue;
 use crate::cli::BadInput;
 use crate::cli::inputs::FolderArgs;
@@ -150,6 +151,13 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let live = Live::open(&args.live, &args.folders, &cache, allowed.clone()).await?;
         // The line that scripts wait for.
         println!("loomcast: serving on http://{}", listener.local_addr()?);
+        let channels = Channels::new(
+            live.hub.clone(),
+            engine.planner.clone(),
+            engine.delivery.clone(),
+            args.folders.data_dir.join("channels"),
+        );
+        channels.resume().await.context("reading channels")?;
         let publisher = Publisher::new(engine.delivery);
         let orders = Orders::new(engine.planner.clone(), publisher.clone());
         let config = CallbackConfig {
@@ -174,6 +182,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             orders,
             hub: live.hub.clone(),
             pulls: live.pulls.clone(),
+            channels: channels.clone(),
             recorder: live.recorder.clone(),
             thumbnails: Thumbnails::default(),
             callbacks,
@@ -193,6 +202,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             telling.abort();
         }
         // Players had their answers; a stream would go on for ever.
+        channels.stop();
         live.end().await;
         // What is being rendered is kept.
         cache.drain().await;

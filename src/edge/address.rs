@@ -78,6 +78,8 @@ impl Address {
                 name.map_or(Self::Nothing, Self::Init)
             }
             ["live", rest @ ..] if !rest.iter().all(|one| is_plain(one)) => Self::Other,
+            // What a viewer of a channel sees is theirs alone.
+            ["live", _, "for", _, ..] => Self::Other,
             ["live", stream, between @ .., file] if file.ends_with(".m3u8") => {
                 if between.len() > 1 {
                     return Self::Nothing;

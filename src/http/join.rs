@@ -120,7 +120,10 @@ pub(super) fn redirect(file: &str, query: &str, id: Uuid) -> Result<Response, Ap
 
 /// Waits until it is known which tracks there are, and for smaller sizes that are about to be there:
 /// a player does not ask again.
-async fn multivariant(stream: &LiveStream, viewer: Option<Uuid>) -> Result<Response, ApiError> {
+pub(super) async fn multivariant(
+    stream: &LiveStream,
+    viewer: Option<Uuid>,
+) -> Result<Response, ApiError> {
     let deadline = Instant::now() + patience(stream);
     let mut changes = stream.changes();
     let tracks = loop {
@@ -142,7 +145,7 @@ async fn multivariant(stream: &LiveStream, viewer: Option<Uuid>) -> Result<Respo
 
 /// A track's playlist as soon as what is asked for is there; whether it was asked for
 /// by its number; and whether a delta update is wanted.
-async fn media(
+pub(super) async fn media(
     stream: &LiveStream,
     track: LiveTrack,
     asked: &Asked,
@@ -258,7 +261,7 @@ fn lifetime(seconds: u32, viewer: Option<Uuid>) -> HeaderValue {
 }
 
 /// The text, compressed for those who take it so: once for all of them.
-fn told(
+pub(super) fn told(
     snapshot: &Snapshot,
     blocking: bool,
     delta: bool,

@@ -127,7 +127,9 @@ fn is_work(method: &Method, path: &str) -> bool {
         || path.starts_with("/v1/live/") && path.ends_with("/recording");
     // The classes of the traffic name templates and streams.
     let measured = path == "/v1/offload" || path.starts_with("/v1/offload/");
-    !looks || path == "/v1/videos" || path == "/v1/live" || recorded || measured
+    // What a channel fills in may be meant for nobody else.
+    let cast = path == "/v1/channels" || path.starts_with("/v1/channels/");
+    !looks || path == "/v1/videos" || path == "/v1/live" || recorded || measured || cast
 }
 
 #[cfg(test)]
@@ -172,6 +174,9 @@ mod tests {
             (Method::GET, "/v1/live", true),
             (Method::GET, "/v1/live/show", false),
             (Method::GET, "/v1/live/show/recording", true),
+            (Method::GET, "/v1/channels", true),
+            (Method::GET, "/v1/channels/shop", true),
+            (Method::GET, "/live/shop/for/x/index.m3u8", false),
             (Method::GET, "/v1/recordings", true),
             (
                 Method::GET,

@@ -130,6 +130,11 @@ pub(super) async fn delete(
     State(state): State<OnAir>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, ApiError> {
+    if state.hub.is_reserved(&name) {
+        return Err(ApiError::Conflict(format!(
+            "{name:?} is a channel: it ends with DELETE /v1/channels/{name}"
+        )));
+    }
     // First its source, or who watches would have it pulled again.
     let source = sources::forget(&state, &name).await?;
     match state.hub.delete(&name) || source {
@@ -244,9 +249,14 @@ pub(super) fn find(hub: &Hub, name: &str) -> Result<Arc<LiveStream>, ApiError> {
     stream.ok_or_else(|| ApiError::NotFound(format!("no live stream {name:?}")))
 }
 
-fn find_epoch(state: &OnAir, name: &str, epoch: &str) -> Result<Arc<LiveStream>, ApiError> {
-    // Who loads its segments still wants a stream that is pulled.
+pub(super) fn find_epoch(
+    state: &OnAir,
+    name: &str,
+    epoch: &str,
+) -> Result<Arc<LiveStream>, ApiError> {
+    // Who loads its segments still wants a stream that is pulled, or a channel.
     drop(state.pulls.demand(name));
+    drop(state.hub.demand(name));
     let stream = find(&state.hub, name)?;
     match stream.epoch() == epoch {
         true => Ok(stream),
@@ -261,7 +271,7 @@ pub(super) fn track_named(name: &str) -> Option<LiveTrack> {
 }
 
 /// `{number}.m4s` or `{number}.{part}.m4s`
-fn parse_segment(file: &str) -> Option<(u64, Option<usize>)> {
+pub(super) fn parse_segment(file: &str) -> Option<(u64, Option<usize>)> {
     let name = file.strip_suffix(".m4s")?;
     match name.split_once('.') {
         None => Some((name.parse().ok()?, None)),
@@ -277,13 +287,16 @@ pub(super) async fn wait(
     Ok(())
 }
 
-async fn within<T>(deadline: Instant, waited: impl Future<Output = T>) -> Result<T, ApiError> {
+pub(super) async fn within<T>(
+    deadline: Instant,
+    waited: impl Future<Output = T>,
+) -> Result<T, ApiError> {
     let waited = timeout_at(deadline, waited).await;
     waited.map_err(|_| ApiError::Unavailable("what was asked for took too long to come".into()))
 }
 
 /// Headers of what never changes.
-fn fixed() -> [(header::HeaderName, HeaderValue); 2] {
+pub(super) fn fixed() -> [(header::HeaderName, HeaderValue); 2] {
     [
         (header::CONTENT_TYPE, MEDIA),
         (header::CACHE_CONTROL, IMMUTABLE),

@@ -31,6 +31,8 @@ mod base;
 #[cfg(feature = "media")]
 mod callbacks;
 #[cfg(feature = "media")]
+mod channels;
+#[cfg(feature = "media")]
 mod chunks;
 #[cfg(feature = "media")]
 mod edit_api;
@@ -46,6 +48,8 @@ mod metrics;
 mod openapi;
 #[cfg(feature = "media")]
 mod otio;
+#[cfg(feature = "media")]
+mod personal;
 #[cfg(feature = "media")]
 mod playlists;
 #[cfg(feature = "media")]

@@ -11,6 +11,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate as _, Size
 
 use crate::broadcast::pulls::Pulls;
 use crate::broadcast::{Hub, Recorder};
+use crate::casting::Channels;
 use crate::catalogue::Catalogue;
 use crate::delivery::Planner;
 use crate::http::connections::Connections;
@@ -18,9 +19,9 @@ use crate::http::cors::cors;
 use crate::http::error::MAX_BODY_BYTES;
 use crate::http::keys::{self, ApiKeys};
 use crate::http::{
-    Offload, OnAir, cache_status, chunks, edit_api, files, health, join, live, metrics, offload,
-    openapi, otio, playlists, push, recordings, repr_digest, sources, studio, templates,
-    thumbnails, videos,
+    Offload, OnAir, cache_status, channels, chunks, edit_api, files, health, join, live, metrics,
+    offload, openapi, otio, personal, playlists, push, recordings, repr_digest, sources, studio,
+    templates, thumbnails, videos,
 };
 use crate::jobs::callbacks::Callbacks;
 use crate::jobs::orders::Orders;
@@ -47,6 +48,8 @@ pub struct AppState {
     pub hub: Hub,
     /// Those that are pulled from elsewhere.
     pub pulls: Pulls,
+    /// Those that are made here, of rendered videos.
+    pub channels: Channels,
     /// What is recorded of them.
     pub recorder: Recorder,
     /// What they look like now.
@@ -89,7 +92,11 @@ pub fn router(state: AppState) -> Router {
         .route("/live/{file}", get(push::flv))
         .route("/live/{name}/ws", get(push::web_socket))
         .route("/live/{name}/{epoch}/{file}", get(live::init))
-        .route("/live/{name}/{epoch}/{track}/{file}", get(live::segment));
+        .route("/live/{name}/{epoch}/{track}/{file}", get(live::segment))
+        .route(
+            "/live/{name}/for/{id}/{epoch}/{track}/{file}",
+            get(personal::segment),
+        );
     // It goes on and on, and is compact as it is.
     let recorded = Router::new()
         .route("/v1/offload/trace", get(offload::trace))
@@ -120,6 +127,14 @@ pub fn router(state: AppState) -> Router {
         .route("/live/{name}/thumbnail.jpg", get(thumbnails::thumbnail))
         .route("/live/{name}/{file}", get(join::playlist))
         .route("/live/{name}/lhls/{file}", get(join::legacy_playlist))
+        .route("/live/{name}/for/{id}/{file}", get(personal::playlist))
+        // Channels
+        .route("/v1/channels", get(channels::list).post(channels::create))
+        .route(
+            "/v1/channels/{name}",
+            get(channels::show).delete(channels::delete),
+        )
+        .route("/v1/channels/{name}/viewers", post(channels::viewer))
         // Templates; the rest of them is among the routes of the Edit API, which has
         // the same addresses.
         .route("/v1/templates/{id}/poster.jpg", get(templates::poster))

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::broadcast::pulls::{Demand, Source, SourcesError};
-use crate::broadcast::{LiveStream, StreamStatus, check_name};
+use crate::broadcast::{Hub, LiveStream, StreamStatus, check_name};
 use crate::http::live::{JOIN_DEADLINE, find};
 use crate::http::{ApiError, OnAir};
 
@@ -45,7 +45,8 @@ pub(super) async fn create(
             ApiError::field(&field, error.into_inner().to_string(), allowed)
         })?;
     check_name(&name).map_err(|error| ApiError::field("/name", error.to_string(), ""))?;
-    if state.hub.stream(&name).is_some() || state.pulls.source(&name).is_some() {
+    let taken = state.hub.stream(&name).is_some() || state.hub.is_reserved(&name);
+    if taken || state.pulls.source(&name).is_some() {
         return Err(ApiError::Conflict(format!(
             "there is a live stream {name:?} already"
         )));
@@ -95,6 +96,9 @@ pub(super) async fn forget(state: &OnAir, name: &str) -> Result<bool, ApiError> 
 /// there yet is waited for.
 pub(super) async fn watched(state: &OnAir, name: &str) -> Result<Arc<LiveStream>, ApiError> {
     let deadline = Instant::now() + JOIN_DEADLINE;
+    if state.hub.demand(name).is_some() {
+        return cast(&state.hub, name, deadline).await;
+    }
     let mut changes = state.pulls.changes();
     loop {
         changes.mark_unchanged();
@@ -121,6 +125,27 @@ pub(super) async fn watched(state: &OnAir, name: &str) -> Result<Arc<LiveStream>
         if timeout_at(reminder, changes.changed()).await.is_err() && reminder == deadline {
             return Err(ApiError::Unavailable(format!(
                 "the source of {name:?} has not come yet"
+            )));
+        }
+    }
+}
+
+/// The stream of channel `name` as soon as it is on the air.
+async fn cast(hub: &Hub, name: &str, deadline: Instant) -> Result<Arc<LiveStream>, ApiError> {
+    loop {
+        let Some(mut changes) = hub.demand(name) else {
+            // It is over, or was deleted.
+            return find(hub, name);
+        };
+        if let Some(stream) = hub.stream(name)
+            && stream.status() != StreamStatus::Ended
+        {
+            return Ok(stream);
+        }
+        let reminder = deadline.min(Instant::now() + REMINDER);
+        if timeout_at(reminder, changes.changed()).await.is_err() && reminder == deadline {
+            return Err(ApiError::Unavailable(format!(
+                "the channel {name:?} is not on the air yet"
             )));
         }
     }

@@ -18,6 +18,7 @@ mod bad_input;
 mod batch;
 mod cache;
 mod callbacks;
+mod channels;
 mod codecs;
 mod crowd;
 mod determinism;

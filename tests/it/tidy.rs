@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Layer of each top-level module. A module uses lower layers; of its own one
 /// only what [`BESIDE`] says.
-const LAYERS: [(&str, u8); 34] = [
+const LAYERS: [(&str, u8); 35] = [
     ("time", 0),
     ("digest", 0),
     ("template", 1),
@@ -35,6 +35,7 @@ const LAYERS: [(&str, u8); 34] = [
     ("plugin", 3),
     ("edge", 3),
     ("delivery", 3),
+    ("casting", 3),
     ("publish", 3),
     ("jobs", 3),
     ("http", 4),
@@ -45,7 +46,7 @@ const LAYERS: [(&str, u8); 34] = [
 ];
 
 /// Who uses whom within one layer, or above.
-const BESIDE: [(&str, &[&str]); 19] = [
+const BESIDE: [(&str, &[&str]); 20] = [
     ("template", &["timeline", "profile"]),
     ("timeline", &["template", "profile"]),
     ("partition", &["timeline", "template", "chunk", "profile"]),
@@ -71,6 +72,8 @@ const BESIDE: [(&str, &[&str]); 19] = [
     ("render", &["raster", "media"]),
     ("publish", &["delivery"]),
     ("jobs", &["delivery", "publish"]),
+    // Rendered videos, put on the air.
+    ("casting", &["delivery", "broadcast"]),
     // Live playlists as texts, and the time of day.
     ("edge", &["broadcast"]),
     // Only delivery renders; above it, the words of a request's urgency, the

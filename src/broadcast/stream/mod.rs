@@ -333,6 +333,13 @@ impl LiveStream {
         })
     }
 
+    /// The number of the oldest segment of a track that can be had.
+    pub fn oldest(&self, track: LiveTrack) -> Option<u64> {
+        let state = self.state();
+        let window = &state.tracks.get(&track)?.window;
+        Some(window.oldest())
+    }
+
     /// Waits for segment `number` of a track, with all others who do, and gives the
     /// playlist that ends with it. If it does not come in time, the playlist as it is,
     /// if that is enough to begin with, or nothing.

@@ -101,6 +101,14 @@ impl Window {
         }
     }
 
+    /// So many discontinuities were before the first segment: another track of the same
+    /// name had them.
+    pub fn begin_after(&mut self, discontinuities: u64) {
+        if self.whole.is_empty() && self.open.is_none() {
+            self.discontinuities_gone = discontinuities;
+        }
+    }
+
     /// How much was filled of the newest hole, in milliseconds.
     pub fn filled_ms(&self) -> u64 {
         self.filled_ms

@@ -43,6 +43,8 @@ pub type Seen = Mutex<BTreeMap<String, String>>;
 /// A client and what it knows.
 pub struct Client<'a> {
     server: &'a Server,
+    /// Where the stream's playlists are.
+    at: &'a str,
     track: &'a str,
     way: Way,
     seen: &'a Seen,
@@ -54,9 +56,20 @@ pub struct Client<'a> {
 
 impl<'a> Client<'a> {
     pub fn new(server: &'a Server, track: &'a str, way: Way, seen: &'a Seen) -> Self {
+        Self::at(server, "/live/show", (track, way), seen)
+    }
+
+    /// Of the stream whose playlists are below `at`.
+    pub fn at(
+        server: &'a Server,
+        at: &'a str,
+        (track, way): (&'a str, Way),
+        seen: &'a Seen,
+    ) -> Self {
         let (parts, ends) = (BTreeMap::new(), BTreeMap::new());
         Self {
             server,
+            at,
             track,
             way,
             seen,
@@ -132,7 +145,7 @@ impl<'a> Client<'a> {
     /// Asks, with `directives`, and has a playlist that keeps the rules.
     fn ask(&mut self, directives: &str) -> Playlist {
         let folder = if self.way == Way::Legacy { "/lhls" } else { "" };
-        let path = format!("/live/show{folder}/{}.m3u8?{directives}", self.track);
+        let path = format!("{}{folder}/{}.m3u8?{directives}", self.at, self.track);
         let answer = self.server.get(&path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         let text = answer.text();
@@ -204,7 +217,7 @@ impl<'a> Client<'a> {
 
     /// Asks for what no playlist can give.
     fn is_refused(&self, playlist: &Playlist) {
-        let path = |query: String| format!("/live/show/{}.m3u8?{query}", self.track);
+        let path = |query: String| format!("{}/{}.m3u8?{query}", self.at, self.track);
         // The stream goes on meanwhile: these are far enough ahead.
         let far = playlist.next() + 1_000;
         for query in [
