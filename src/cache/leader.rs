@@ -67,7 +67,7 @@ impl Leader {
     pub fn because(&self, cause: Option<Cause>) {
         if let Some(cause) = cause {
             // It is said once.
-            drop(self.1.cause.set(cause));
+            self.1.cause.get_or_init(|| cause);
         }
     }
 

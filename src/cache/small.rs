@@ -22,11 +22,12 @@ impl FragmentCache {
     /// The small value called `name`; if there is none, `fill` makes it, once for
     /// all who ask meanwhile. `fill` runs on a thread that may block and outlives
     /// its caller. The store's bounds on small values hold; what is over them is
-    /// served but not stored. It is counted as a request of `traffic`.
+    /// served but not stored. It is counted as a request of
+    /// `traffic`, if it is any.
     pub async fn get_small_or_fill(
         &self,
         name: &str,
-        traffic: Arc<Class>,
+        traffic: Option<Arc<Class>>,
         fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
     ) -> Result<Bytes, CacheError> {
         let shared = &self.0;
@@ -34,7 +35,9 @@ impl FragmentCache {
         let key = Digest::of(name.as_bytes());
         let hit = |value: &Bytes| {
             let size = Size::new(value.len() as u64, 0);
-            shared.account.hit(&traffic, &key, size, Tier::Ram, 1);
+            if let Some(traffic) = &traffic {
+                shared.account.hit(traffic, &key, size, Tier::Ram, 1);
+            }
         };
         let mut led = None;
         let boarded = shared.small_flight.board(
@@ -70,7 +73,7 @@ impl FragmentCache {
             }
             Boarded::Lead(seat) => {
                 let (tell, told) = led.expect("who leads has begun a value");
-                let account = (key, Arc::clone(&traffic));
+                let account = (key, traffic.clone());
                 let leading = shared.clone().lead_small(name, account, seat, tell, fill);
                 shared.leaders.spawn(leading);
                 told
@@ -98,7 +101,7 @@ impl Shared {
     async fn lead_small(
         self: Arc<Self>,
         name: Arc<str>,
-        (key, traffic): (Digest, Arc<Class>),
+        (key, traffic): (Digest, Option<Arc<Class>>),
         seat: Seat<Arc<str>, Following>,
         tell: watch::Sender<Answer>,
         fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
@@ -111,13 +114,16 @@ impl Shared {
         if let Some(value) = found {
             self.counters.small_hits.add(1);
             let size = Size::new(value.len() as u64, 0);
-            self.account.hit(&traffic, &key, size, Tier::Disk, 1);
+            if let Some(traffic) = &traffic {
+                self.account.hit(traffic, &key, size, Tier::Disk, 1);
+            }
             self.memory.insert_small(name, value.clone());
             tell.send_replace(Some(Ok(value)));
             return drop(seat);
         }
         self.counters.small_misses.add(1);
-        let cause = self.account.cause(&key);
+        // What is nobody's traffic is not counted.
+        let counted = traffic.and_then(|traffic| Some((self.account.cause(&key)?, traffic)));
         let patience = self.config.patience;
         let made = tokio::time::timeout(patience, tokio::task::spawn_blocking(fill)).await;
         let made = match made {
@@ -131,7 +137,7 @@ impl Shared {
             self.counters.failed_fills.add(1);
         }
         let bytes = made.as_ref().map_or(0, Bytes::len);
-        if let Some(cause) = cause {
+        if let Some((cause, traffic)) = counted {
             let fetch = Fetch {
                 cause,
                 asker: Asker::Client,

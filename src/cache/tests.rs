@@ -71,7 +71,9 @@ async fn small(
     name: &str,
     fill: impl FnOnce() -> Result<Bytes, FillError> + Send + 'static,
 ) -> Result<Bytes, CacheError> {
-    cache.get_small_or_fill(name, Class::none(), fill).await
+    cache
+        .get_small_or_fill(name, Some(Class::none()), fill)
+        .await
 }
 
 /// Sends `requests` at once for `keys` keys; every fill waits until all have been

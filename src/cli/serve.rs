@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use crate::app::{Engine, EngineConfig};
 use crate::casting::Channels;
 use crate::catalogue::Catalogue;
+use crate::chunk::ChunkKey;
 use crate::cli::BadInput;
 use crate::cli::inputs::FolderArgs;
 use crate::cli::live::{Live, LiveArgs};
@@ -25,6 +26,7 @@ use crate::http::{
 };
 use crate::jobs::callbacks::{CallbackConfig, Callbacks, MIN_SECRET_BYTES, Secret};
 use crate::jobs::orders::Orders;
+use crate::offload::Twins;
 use crate::publish::Publisher;
 use crate::store::{AdmissionKind, ScrubPlan, Scrubber};
 
@@ -170,7 +172,13 @@ pub(super) fn run(args: &ServeArgs) -> Result<ExitCode> {
             .with_context(|| format!("opening {}", callback_folder.display()))?;
         callbacks.resume().await.context("reading callbacks")?;
         let name = args.measuring.name("origin");
-        let offload = Offload::new(name, cache.clone(), args.folders.eviction);
+        let videos = publisher.clone();
+        let differs = move |twins: &Twins| {
+            let [first, second] = [twins.first, twins.second].map(ChunkKey::new);
+            videos.differences(&first, &second)
+        };
+        let eviction = args.folders.eviction;
+        let offload = Offload::telling_apart(name, cache.clone(), eviction, differs);
         let telling = args.measuring.start(cache.account())?;
         let state = AppState {
             offload: offload.clone(),

@@ -231,7 +231,7 @@ impl Delivery {
         };
         let cache = &self.shared.cache;
         let avcc = cache
-            .get_small_or_fill(&format!("avcc/{name}"), Class::none(), learn)
+            .get_small_or_fill(&format!("avcc/{name}"), None, learn)
             .await?;
         let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX);
         let (width, height) = (side(profile.width), side(profile.height));

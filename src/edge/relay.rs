@@ -129,7 +129,7 @@ impl Edge {
             None => Class::none(),
         };
         let cache = self.cache();
-        let bytes = cache.get_small_or_fill(&name, traffic, fill).await?;
+        let bytes = cache.get_small_or_fill(&name, Some(traffic), fill).await?;
         let met = match asked.load(Ordering::Relaxed) {
             true => Met::Miss,
             false => Met::Hit,

@@ -166,6 +166,7 @@ mod tests {
         assert_eq!(ApiKeys::new(["short"]).err(), Some(KeysError::Short(5)));
     }
 
+    #[cfg(feature = "media")]
     #[test]
     fn looking_at_one_video_is_no_work() {
         for (method, path, expected) in [

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::cache::Access;
-use crate::chunk::ChunkKey;
+use crate::chunk::{ChunkKey, Difference};
 use crate::delivery::{Delivery, DeliveryError, FileError, Wanted};
 use crate::publish::lookahead::Place;
 use crate::publish::state::RenderMode;
@@ -198,6 +198,29 @@ impl Publisher {
             video.watched_at(place);
         }
         Some(wanted)
+    }
+
+    /// The properties in which two chunks differ, as far as remembered videos have both:
+    /// `layer.name`, or the name where it is of the chunk as a whole.
+    pub fn differences(&self, first: &ChunkKey, second: &ChunkKey) -> Vec<String> {
+        let specs = {
+            let state = self.state();
+            let spec = |key| {
+                state
+                    .specs
+                    .get(key)
+                    .map(|spec| Arc::clone(&spec.wanted.spec))
+            };
+            spec(first).zip(spec(second))
+        };
+        let Some((first, second)) = specs else {
+            return Vec::new();
+        };
+        let named = |difference: &Difference| match &difference.layer {
+            Some(layer) => format!("{layer}.{}", difference.name),
+            None => difference.name.to_owned(),
+        };
+        first.differences(&second).iter().map(named).collect()
     }
 
     /// Forgets a video, and renders nothing more for it; says whether there was

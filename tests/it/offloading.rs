@@ -268,7 +268,7 @@ fn every_answer_says_how_the_cache_met_it_and_what_it_took() {
     ] {
         for (server, name) in [(&origin, "loomcast"), (&edge, "loomcast-edge")] {
             let answer = server.get(path);
-            let said = answer.headers.get_all("cache-status").iter().last();
+            let said = answer.headers.get_all("cache-status").iter().next_back();
             let said = said.and_then(|said| said.to_str().ok()).unwrap_or_default();
             let words = [
                 format!("{name}; hit"),
