@@ -255,7 +255,7 @@ impl Caster {
         let Some(key) = self.stream.next_key(kind) else {
             return Ok(());
         };
-        let (writer, fragment) = begin(self.stream.cache(), key).await?;
+        let (writer, fragment) = begin(&self.stream, key).await?;
         let opening = self.opening(kind, begins)?;
         self.stream.opened(kind, fragment, opening);
         let open = Open {

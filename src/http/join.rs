@@ -68,11 +68,11 @@ pub(super) async fn legacy_playlist(
 }
 
 /// A request for a playlist, beside which it is.
-struct Asked {
-    listing: Listing,
-    query: String,
-    watcher: Watcher,
-    headers: HeaderMap,
+pub(super) struct Asked {
+    pub listing: Listing,
+    pub query: String,
+    pub watcher: Watcher,
+    pub headers: HeaderMap,
 }
 
 async fn answer(state: &OnAir, name: &str, file: &str, asked: Asked) -> Result<Response, ApiError> {

@@ -14,12 +14,13 @@ use crate::broadcast::{LiveStream, Snapshot, Sought};
 use crate::casting::Watched;
 use crate::cmaf::{Retimed, placed};
 use crate::http::error::internal;
-use crate::http::join::{media, multivariant, told};
+use crate::http::join::{Asked, media, multivariant, told};
 use crate::http::live::{
     JOIN_DEADLINE, find_epoch, fixed, parse_segment, track_named, wait, within,
 };
 use crate::http::pieces::Pieces;
 use crate::http::sources::watched;
+use crate::http::watcher::Watcher;
 use crate::http::{ApiError, AppState, OnAir};
 use crate::live::window::Listing;
 
@@ -48,12 +49,16 @@ pub(super) async fn playlist(
     })?;
     let watched = state.channels.watch(&known, stream).await?;
     let stream: &LiveStream = watched.stream();
-    let query = query.unwrap_or_default();
-    let (snapshot, blocking, delta) =
-        media(stream, track, Listing::LowLatency, &query, None).await?;
+    let asked = Asked {
+        listing: Listing::LowLatency,
+        query: query.unwrap_or_default(),
+        watcher: Watcher::called(&viewer),
+        headers,
+    };
+    let (snapshot, blocking, delta) = media(stream, track, &asked, None).await?;
     let playlist = watched.playlist(track, &snapshot.playlist);
     let snapshot = Snapshot::new(playlist.map_err(internal)?);
-    Ok(told(&snapshot, blocking, delta, None, &headers))
+    Ok(told(&snapshot, blocking, delta, None, &asked.headers))
 }
 
 /// `GET /live/{name}/for/{id}/{epoch}/{track}/{number}.m4s`, or `{number}.{part}.m4s`

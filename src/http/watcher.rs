@@ -27,6 +27,12 @@ static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 pub(super) struct Watcher(WatcherMark);
 
 impl Watcher {
+    /// One who has an address of its own, with `name` in it.
+    #[cfg(feature = "media")]
+    pub fn called(name: &str) -> Self {
+        Self(WatcherMark(KEY.hash_one(name)))
+    }
+
     /// What it is known by: the identifier that it was given, if it was.
     pub fn mark(self, given: Option<Uuid>) -> WatcherMark {
         match given {
