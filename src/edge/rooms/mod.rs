@@ -158,7 +158,10 @@ impl Rooms {
             }
             match room.join(trail.clone()) {
                 Ok(joined) => break (room, joined),
-                Err(Closed(Why::Missing)) => return Err(JoinError::Missing),
+                Err(Closed(Why::Missing)) => {
+                    count(&shared.totals.known_missing, 1);
+                    return Err(JoinError::Missing);
+                }
                 // The last one closed just now: this is another.
                 Err(Closed(_)) => {}
             }

@@ -119,10 +119,10 @@ impl Viewer {
         super::until(what, || is_so(&self.seen.lock().expect("whole")));
     }
 
-    pub fn pictures(&self) -> usize {
-        let seen = self.seen.lock().expect("whole");
-        let pictures = seen.frames.iter().filter(|frame| frame.kind == Kind::Video);
-        pictures.count()
+    /// Waits until he has so many more pictures than now.
+    pub fn until_more(&self, pictures: usize) {
+        let least = self.seen.lock().expect("whole").pictures() + pictures;
+        self.until("more pictures", |seen| seen.pictures() >= least);
     }
 
     /// Hangs up; what he has seen.
@@ -141,6 +141,11 @@ impl Viewer {
 }
 
 impl Seen {
+    fn pictures(&self) -> usize {
+        let frames = self.frames.iter();
+        frames.filter(|frame| frame.kind == Kind::Video).count()
+    }
+
     /// How many frames are missing between those that came. Fails if any came twice, out
     /// of order, or at a time that goes backward or leaves a hole longer than a group of
     /// pictures; and if the first picture is no key frame.
