@@ -51,10 +51,20 @@ fn distinct(server: &Server, video: &Value, count: usize) -> Vec<String> {
     keys[..count].iter().map(address).collect()
 }
 
-/// Waits until all that was made is on its disk, and what had to go for it is gone.
+/// Waits until all that was made is on its disk, what had to go for it is gone, and all of it
+/// is counted.
 fn settled(server: &Server) {
+    settles(server, "/v1/stats");
+}
+
+/// The same of an edge.
+fn edge_settled(edge: &Server) {
+    settles(edge, "/v1/edge");
+}
+
+fn settles(server: &Server, figures: &str) {
     for look in 0.. {
-        if server.get("/v1/stats").json()["cache"]["in_flight"] == 0 {
+        if server.get(figures).json()["cache"]["in_flight"] == 0 {
             return;
         }
         assert!(look < MOST_LOOKS, "something is in flight for ever");
@@ -138,6 +148,7 @@ fn ten_objects_fetched_three_hundred_times_could_have_been_spared_nearly_all_of_
     let times = |turn: usize| if turn.is_multiple_of(3) { 4 } else { 3 };
     let runs = (0..300).map(|turn| (&chunks[turn % 10], times(turn)));
     ask(&server, runs);
+    settled(&server);
     let report = report(&server);
     check(&report, 1000, 300, 10, (0.7, 0.99));
     let bytes = &report["whole"]["offload"]["bytes"]["total"];
@@ -167,6 +178,7 @@ fn where_nearly_all_that_is_fetched_is_new_there_is_nothing_to_gain() {
         &server,
         turns.map(|(turn, chunk)| (chunk, 1 + usize::from(turn < 30))),
     );
+    settled(&server);
     check(&report(&server), 100, 70, 65, (0.3, 0.35));
 }
 
@@ -194,6 +206,7 @@ fn what_is_removed_by_hand_is_fetched_again_because_of_that() {
         "loomcast; fwd=miss; stored; detail=purged"
     );
     assert_eq!(third.body, first.body);
+    settled(&server);
     let report = report(&server);
     assert_eq!((missed(&report, "cold"), missed(&report, "purged")), (1, 1));
     assert_eq!(repeats(&report), (1, 1));
@@ -371,6 +384,7 @@ fn what_an_edge_fetches_again_is_what_observed_and_maximum_differ_by() {
             assert_eq!(edge.get(chunk).status, 200);
         }
     }
+    edge_settled(&edge);
     let figures = edge.get("/v1/edge").json();
     let report = report(&edge);
     let figure = &report["whole"]["offload"]["requests"]["cacheable"];
@@ -404,6 +418,8 @@ fn an_edge_counts_chunks_as_the_traffic_of_the_template_that_they_are_of() {
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.header("traffic-class"), "", "nobody asked for it");
     }
+    settled(&origin);
+    edge_settled(&edge);
     for server in [&origin, &edge] {
         let report = report(server);
         assert_eq!(report["classes"][0]["class"], "template/greeting-30");

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use super::Offload;
 use crate::cache::CacheStats;
 use crate::http::figures::{count_of, family, gauge_of, part_of, seconds_of};
-use crate::offload::{Cause, Class, Figures, Period, QUARTERS, Scope, Tally, Tier, Unit};
+use crate::offload::{Amount, Cause, Class, Figures, Period, QUARTERS, Scope, Tally, Tier, Unit};
 use crate::store::StoreStats;
 
 /// What counts for all classes together.
@@ -57,13 +57,13 @@ impl OffloadFigures {
         let mut requests = family(to, "cache_requests", help, MetricType::Counter)?;
         for (class, tally) in &self.totals {
             let class = class.to_string();
-            for (result, tier, amount) in met(tally) {
+            for (result, tier, count) in met(tally) {
                 let labels = [
                     ("class", class.as_str()),
                     ("result", result),
                     ("tier", tier),
                 ];
-                count_of(&mut requests, &labels, amount.requests)?;
+                count_of(&mut requests, &labels, count)?;
             }
         }
         let help = "Bytes of what was asked for, by class and where they came from";
@@ -75,9 +75,10 @@ impl OffloadFigures {
                 count_of(&mut bytes, &labels, tally.hits[tier as usize].bytes)?;
             }
             // Who waits for a fetch is given what comes of it.
-            let others = tally.collapsed + tally.fetched() + tally.uncacheable;
+            let found: Amount = tally.hits.iter().copied().sum();
+            let fetched = tally.asked.bytes.saturating_sub(found.bytes);
             let labels = [("class", class.as_str()), ("tier", "origin")];
-            count_of(&mut bytes, &labels, others.bytes)?;
+            count_of(&mut bytes, &labels, fetched)?;
         }
         Ok(())
     }
@@ -103,7 +104,7 @@ impl OffloadFigures {
     fn by_cause(
         &self,
         to: &mut MetricEncoder,
-        tell: impl Fn(&mut MetricEncoder, &[(&str, &str)], crate::offload::Amount) -> fmt::Result,
+        tell: impl Fn(&mut MetricEncoder, &[(&str, &str)], Amount) -> fmt::Result,
     ) -> fmt::Result {
         for (class, tally) in &self.totals {
             let class = class.to_string();
@@ -123,7 +124,7 @@ impl OffloadFigures {
         let help = "Seconds of render threads that requests were met without, by class";
         let mut saved = family(to, "cache_render_saved_seconds", help, MetricType::Counter)?;
         for (class, tally) in &self.totals {
-            let hits = tally.hits.iter().copied().sum::<crate::offload::Amount>();
+            let hits = tally.hits.iter().copied().sum::<Amount>();
             let spared = (hits + tally.collapsed).render_ms;
             let class = class.to_string();
             seconds_of(&mut saved, &[("class", &class)], spared)?;
@@ -226,15 +227,17 @@ impl OffloadFigures {
     }
 }
 
-/// How requests were met: the result, where from, and how many.
-fn met(
-    tally: &Tally,
-) -> impl Iterator<Item = (&'static str, &'static str, crate::offload::Amount)> {
-    let hits = Tier::ALL.map(|tier| ("hit", tier.as_str(), tally.hits[tier as usize]));
+/// How requests were met: the result, where from, and how many. What was fetched ahead
+/// is no request.
+fn met(tally: &Tally) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+    let hits = Tier::ALL.map(|tier| ("hit", tier.as_str(), tally.hits[tier as usize].requests));
+    let found: Amount = tally.hits.iter().copied().sum();
+    let others = found + tally.collapsed + tally.uncacheable;
+    let led = tally.asked.requests.saturating_sub(others.requests);
     let others = [
-        ("collapsed", "origin", tally.collapsed),
-        ("miss", "origin", tally.fetched()),
-        ("bypass", "origin", tally.uncacheable),
+        ("collapsed", "origin", tally.collapsed.requests),
+        ("miss", "origin", led),
+        ("bypass", "origin", tally.uncacheable.requests),
     ];
     hits.into_iter().chain(others)
 }
