@@ -1,15 +1,18 @@
-//! `loomcast offload simulate` over real and over broken traces, and the studio's page of
-//! origin offload.
+//! `loomcast offload`: simulations of real and of broken traces, reports and recordings of
+//! a server; the studio's page and the dashboard.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::server::Server;
-use crate::support::{Loomcast, Ran, Scratch};
+use crate::server::{Server, small_edit};
+use crate::support::{Loomcast, Ran, Scratch, have_ffmpeg};
 
 /// CloudPhysics block I/O, as libCacheSim has it; it is not shipped.
 const TRACE: &str = "../shared/traces/cloudPhysicsIO.oracleGeneral.bin";
@@ -112,38 +115,39 @@ fn what_is_no_trace_is_bad_input_that_names_the_file_and_the_place() {
     let garbage: Vec<u8> = (0..4800_u32)
         .map(|at| (at.wrapping_mul(0x9e37_79b1) >> 24) as u8)
         .collect();
+    let none: &[&str] = &[];
     for (name, bytes, more, expected) in [
-        ("cut.bin", cut, &[][..], "ends amid request 2"),
-        ("garbage.bin", garbage, &[], "its next request"),
-        ("empty.bin", Vec::new(), &[], "no request in it"),
+        ("cut.bin", cut, none, "ends amid request 2"),
+        ("garbage.bin", garbage, none, "its next request"),
+        ("empty.bin", Vec::new(), none, "no request in it"),
         (
             "a.csv",
             b"1,/a,10\n2,/b,large\n".to_vec(),
-            &[],
+            none,
             "line 2: size is \"large\"",
         ),
         (
             "a.bin.zst",
             b"\x28\xb5\x2f\xfd\x04\x00".to_vec(),
-            &[],
+            none,
             "compressed (zst)",
         ),
         (
             "a.txt",
             b"1,/a,10\n".to_vec(),
-            &["--format", "compact"],
+            &["--format", "compact"][..],
             "recorded here",
         ),
         (
             "b.txt",
             b"1,/a,10\n".to_vec(),
-            &["--format", "vscsi"],
+            &["--format", "vscsi"][..],
             "oracle, csv or compact",
         ),
         (
             "c.txt",
             b"1,/a,10\n".to_vec(),
-            &["--size", "much"],
+            &["--size", "much"][..],
             "--size",
         ),
     ] {
@@ -248,5 +252,138 @@ fn the_page_of_offload_and_all_its_scripts_are_served() {
         "api.js",
     ] {
         assert!(seen.iter().any(|seen| seen == name), "{name}: {seen:?}");
+    }
+}
+
+/// Videos with a name each and much in common: misses, then hits.
+fn watched(server: &Server, names: &[&str]) {
+    for name in names {
+        let edit = small_edit(4, "#204060");
+        let video = server.publish(&json!({ "edit": edit, "data": { "name": name } }));
+        let id = video["id"].as_str().expect("an id");
+        server.finished(id);
+        let answer = server.get(&format!("/v1/videos/{id}.mp4"));
+        assert_eq!(answer.status, 200, "{name}");
+    }
+}
+
+#[test]
+fn a_server_s_report_is_shown_and_its_traffic_recorded_and_simulated() {
+    if !have_ffmpeg("a_server_s_report_is_shown_and_its_traffic_recorded_and_simulated") {
+        return;
+    }
+    let server = Server::start();
+    let scratch = Scratch::new();
+    let user = Loomcast::new(&scratch, "data");
+    let url = server.url("");
+    let file = scratch.path("a.trace");
+    let mut recording = Command::new(env!("CARGO_BIN_EXE_loomcast"))
+        .args(["offload", "record", "--json", "--server", &url, "-o"])
+        .arg(&file)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // The file is made when the server has begun to answer.
+    while !file.exists() {
+        assert!(
+            recording.try_wait().expect("its state").is_none(),
+            "it ended"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    watched(&server, &["Ana", "Ben", "Ana"]);
+
+    let report = user.json(["offload", "report", "--server", &url]);
+    let total = &report["whole"]["offload"]["requests"]["total"];
+    let number = |name: &str| total[name].as_u64().expect("a count");
+    let (asked, fetched) = (number("asked"), number("fetched"));
+    assert!(fetched > 0 && asked > fetched, "{total}");
+    assert!(report["whole"]["misses"][0]["cause"] == "cold", "{report}");
+    assert_eq!(report["nodes"].as_array().map(Vec::len), Some(1));
+    let text = Command::new(env!("CARGO_BIN_EXE_loomcast"))
+        .args(["offload", "report", "--server", &url, "--minutes", "15"])
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8(text.stdout).expect("UTF-8");
+    for expected in ["% now / at most", "all", "a fetch: cold", "render time"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+
+    let asked = Command::new("kill")
+        .args(["-INT", &recording.id().to_string()])
+        .status();
+    assert!(asked.is_ok_and(|status| status.success()));
+    let ended = recording.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let told: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    let simulated = simulate(&file, &[]).json();
+    let requests = simulated["requests"].as_u64().expect("a count");
+    assert!(
+        requests > 0 && told["requests"].as_u64() >= Some(requests),
+        "{told} {simulated}"
+    );
+    let bytes = fs::read(&file).expect("the recording");
+    for key in ["greeting", "Ana", "http"] {
+        let named = bytes.windows(key.len()).any(|part| part == key.as_bytes());
+        assert!(!named, "it names {key}");
+    }
+}
+
+#[test]
+fn a_recording_ends_by_itself_when_its_time_is_up() {
+    let server = Server::start();
+    let scratch = Scratch::new();
+    let user = Loomcast::new(&scratch, "data");
+    let (url, file) = (server.url(""), scratch.path("a.trace"));
+    let file = file.to_str().expect("a plain name");
+    let args = [
+        "offload",
+        "record",
+        "--server",
+        &url,
+        "-o",
+        file,
+        "--seconds",
+        "1",
+    ];
+    let told = user.json(args);
+    assert_eq!(told["requests"], 0, "{told}");
+    let ran = simulate(Path::new(file), &[]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("no request in it"), "{}", ran.stderr);
+}
+
+#[test]
+fn every_figure_of_the_dashboard_is_one_that_servers_and_edges_tell() {
+    let board = include_str!("../../docs/grafana-offload.json");
+    let board: Value = serde_json::from_str(board).expect("JSON");
+    let mut names = BTreeSet::new();
+    let panels = board["panels"].as_array().expect("panels");
+    for target in panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array())
+        .flatten()
+    {
+        let expr = target["expr"].as_str().expect("a query");
+        let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let found = expr
+            .split(word)
+            .filter(|word| word.starts_with("loomcast_"));
+        names.extend(found.map(str::to_owned));
+    }
+    assert!(names.len() >= 12, "{names:?}");
+    let server = Server::start();
+    let folder = Scratch::new();
+    let edge = Server::edge(&[&server.url("")], &folder.path("edge"), &[]);
+    for (who, told) in [("serve", &server), ("edge", &edge)] {
+        let metrics = told.get("/metrics").text();
+        for name in &names {
+            let counter = name.strip_suffix("_total");
+            let line = match counter {
+                Some(base) => format!("# TYPE {base} counter"),
+                None => format!("# TYPE {name} gauge"),
+            };
+            assert!(metrics.contains(&line), "{who} has no {name}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::table::{count, time};
 use crate::cli::values::{runtime, stop_signal};
 use crate::cli::{BadInput, progress};
 use crate::fetch::{FetchError, Incoming, Patience};
-use crate::offload::trace::{HEADER, MAX_REQUESTS, RECORD_BYTES};
+use crate::offload::trace::{HEADER, MAX_REQUESTS, RECORD_BYTES, Recorded};
 
 /// Pieces of the answer that wait to be written.
 const WAITING: usize = 16;
@@ -86,16 +86,27 @@ pub(super) fn run(args: &RecordArgs) -> Result<ExitCode> {
     let began = Instant::now();
     let mut recording = Recording::new(file);
     let end = follow(body, lasts, &mut recording)?;
-    let requests = recording
+    let (requests, lost) = recording
         .end()
         .with_context(|| format!("writing {shown}"))?;
     let seconds = began.elapsed().as_secs();
     match args.json {
         true => println!(
             "{:#}",
-            serde_json::json!({ "requests": requests, "seconds": seconds, "file": args.output })
+            serde_json::json!({
+                "requests": requests,
+                "lost": lost,
+                "seconds": seconds,
+                "file": args.output,
+            })
         ),
         false => println!("{} requests in {}: {shown}", count(requests), time(seconds)),
+    }
+    if lost > 0 {
+        eprintln!(
+            "loomcast: {} requests came too fast to be told",
+            count(lost)
+        );
     }
     match end {
         End::Asked => {}
@@ -163,7 +174,11 @@ struct Recording {
     file: BufWriter<File>,
     rest: Vec<u8>,
     begun: bool,
+    /// Records that are written: as many as are read back, at most.
+    records: u64,
     requests: u64,
+    /// Requests that the server could not tell: they came too fast.
+    lost: u64,
 }
 
 impl Recording {
@@ -172,7 +187,9 @@ impl Recording {
             file: BufWriter::new(file),
             rest: Vec::new(),
             begun: false,
+            records: 0,
             requests: 0,
+            lost: 0,
         }
     }
 
@@ -192,29 +209,35 @@ impl Recording {
             self.rest.drain(..HEADER.len());
             self.begun = true;
         }
-        let room = MAX_REQUESTS as u64 - self.requests;
+        let room = MAX_REQUESTS as u64 - self.records;
         let records =
             (self.rest.len() / RECORD_BYTES).min(usize::try_from(room).unwrap_or(usize::MAX));
         let whole = records * RECORD_BYTES;
         self.file.write_all(&self.rest[..whole])?;
+        for record in self.rest[..whole].as_chunks().0 {
+            match Recorded::is_lost(record) {
+                Some(requests) => self.lost = self.lost.saturating_add(requests),
+                None => self.requests += 1,
+            }
+        }
         self.rest.drain(..whole);
-        self.requests += records as u64;
+        self.records += records as u64;
         bar.inc(whole as u64);
-        Ok((self.requests >= MAX_REQUESTS as u64).then_some(End::Full))
+        Ok((self.records >= MAX_REQUESTS as u64).then_some(End::Full))
     }
 
-    /// How many requests are in the file, which is on the disk now.
-    fn end(self) -> Result<u64> {
+    /// How many requests are in the file, which is on the disk now, and how many are not.
+    fn end(self) -> Result<(u64, u64)> {
         let file = self.file.into_inner()?;
         file.sync_all()?;
-        Ok(self.requests)
+        Ok((self.requests, self.lost))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::offload::trace::{self, Format, Recorded, Way};
+    use crate::offload::trace::{self, Format, Way};
     use crate::offload::{Point, Size, Tier};
 
     fn traffic(requests: u32) -> Vec<u8> {
@@ -239,11 +262,21 @@ mod tests {
             for piece in sent[..sent.len() - 1].chunks(size) {
                 assert!(recording.take(piece, &bar).expect("is written").is_none());
             }
-            assert_eq!(recording.end().expect("is written"), 8, "{size}");
+            assert_eq!(recording.end().expect("is written"), (8, 0), "{size}");
             let trace = trace::read(Format::Compact, file.reopen().expect("the same"));
             let trace = trace.expect("is read back");
             assert_eq!((trace.requests.len(), trace.seconds), (8, 7), "{size}");
         }
+    }
+
+    #[test]
+    fn requests_that_came_too_fast_are_told_apart() {
+        let file = tempfile::tempfile().expect("a file");
+        let mut recording = Recording::new(file);
+        let sent = [traffic(2), Recorded::lost(2000, 70).to_vec()].concat();
+        let taken = recording.take(&sent, &ProgressBar::hidden());
+        assert!(taken.expect("is written").is_none());
+        assert_eq!(recording.end().expect("is written"), (2, 70));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode> {
         Some(objects) => Miniature::of(&trace.requests, objects as usize, |key| trace.point(key)),
         None => Miniature::whole(mem::take(&mut trace.requests)),
     };
-    let seconds = trace.seconds;
+    let (seconds, lost) = (trace.seconds, trace.lost);
     let algorithms = Algorithm::all();
     let jobs = algorithms.iter().flat_map(|algorithm| {
         room.iter().map(|capacity| Job {
@@ -90,6 +90,7 @@ pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode> {
     let told = Told {
         contents: &contents,
         seconds,
+        lost,
         traffic: &traffic,
         sizes: &room,
         algorithms: &algorithms,
@@ -193,6 +194,8 @@ fn all(traffic: &Miniature, jobs: &[Job]) -> Vec<Ratios> {
 struct Told<'a> {
     contents: &'a Contents,
     seconds: u64,
+    /// Requests that came while it was recorded, and are not in it.
+    lost: u64,
     traffic: &'a Miniature,
     sizes: &'a [u64],
     algorithms: &'a [Algorithm],
@@ -231,6 +234,9 @@ impl Told<'_> {
             ByteSize(contents.asked.bytes),
             ByteSize(contents.distinct.bytes)
         );
+        if self.lost > 0 {
+            text += &format!("{} more came while it was recorded\n", count(self.lost));
+        }
         let mut table = Table::new(&["offload at most, by", "counted", "by sketch"]);
         for unit in contents.units() {
             let maximum = contents.maximum(unit);
@@ -297,6 +303,7 @@ impl Told<'_> {
             "requests": contents.requests,
             "objects": contents.objects,
             "seconds": self.seconds,
+            "lost": self.lost,
             "asked": contents.asked,
             "distinct": contents.distinct,
             "sampled": self.traffic.rate(),
