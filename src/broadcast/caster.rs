@@ -367,3 +367,121 @@ pub struct Begins {
     /// Whether the encoding is another than before.
     pub discontinuity: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::broadcast::Origin;
+    use crate::cache::{CacheConfig, FragmentCache};
+    use crate::chunk::PartMeta;
+    use crate::cmaf::{AudioConfig, AudioTrack, Sample, fragment};
+    use crate::live::window::Listing;
+    use crate::store::{ChunkStore, StoreConfig};
+
+    const ORIGIN: Origin = Origin::live(Door::Rtmp, None);
+
+    fn hub() -> (TempDir, Hub) {
+        let folder = TempDir::new().expect("a folder");
+        let (store, _) = ChunkStore::open(StoreConfig::new(folder.path())).expect("a store");
+        let cache = FragmentCache::new(store, CacheConfig::default());
+        (folder, Hub::new(cache, HubConfig::default()))
+    }
+
+    fn sound() -> Vec<(LiveTrack, Track)> {
+        let track = AudioTrack {
+            timescale: 48_000,
+            channels: 2,
+            config: AudioConfig::Aac(Bytes::from_static(&[0x11, 0x90])),
+            bitrate: 128_000,
+        };
+        vec![(LiveTrack::Audio, Track::Audio(track))]
+    }
+
+    fn part() -> Part {
+        let sample = Sample {
+            data: Bytes::from_static(b"sound"),
+            duration: 1024,
+            composition_offset: 0,
+            sync: true,
+        };
+        let data = fragment(0, 1, &[sample]).expect("a part");
+        let meta = PartMeta {
+            bytes: u32::try_from(data.len()).expect("few"),
+            ticks: 1024,
+            independent: true,
+        };
+        Part { meta, data }
+    }
+
+    fn begins(decode_time: u64) -> Begins {
+        Begins {
+            timescale: 48_000,
+            decode_time,
+            taken: UnixMillis(7_000),
+            discontinuity: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_kept_is_nobody_elses_until_it_is_let_go_of() {
+        let (_folder, hub) = hub();
+        let publisher = hub.publish("show", &ORIGIN).expect("a seat");
+        assert!(hub.reserve("show").is_err(), "somebody publishes it");
+        assert!(hub.reserve("a/b").is_err(), "no name");
+        drop(publisher);
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        let kept = hub.reserve("show").expect("its stream has ended");
+        assert!(hub.reserve("show").is_err());
+        let busy = hub.publish("show", &ORIGIN).err();
+        assert!(matches!(busy, Some(PublishError::Busy { .. })));
+        assert!(hub.is_reserved("show") && !kept.is_wanted(FRESH));
+        assert!(hub.demand("show").is_some() && kept.is_wanted(FRESH));
+        kept.wanted().await;
+        tokio::time::sleep(2 * FRESH).await;
+        assert!(!kept.is_wanted(FRESH));
+        kept.over();
+        assert!(hub.demand("show").is_none() && hub.is_reserved("show"));
+        drop(kept);
+        assert!(hub.publish("show", &ORIGIN).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_cast_has_the_numbers_that_it_is_given_and_ends_where_it_is() {
+        let (_folder, hub) = hub();
+        let kept = hub.reserve("show").expect("a name");
+        let mut caster = kept.cast(70, 3).expect("a stream");
+        let kind = LiveTrack::Audio;
+        caster.describe(&sound(), UnixMillis(0)).expect("described");
+        caster.open(kind, &begins(5_000)).await.expect("begun");
+        caster.part(kind, part(), false).expect("a part");
+        caster.part(kind, part(), true).expect("the last part");
+        caster.miss(kind, 71, &begins(7_048), 2_048).expect("a gap");
+        caster.open(kind, &begins(9_096)).await.expect("begun");
+        caster.part(kind, part(), false).expect("a part");
+        let stream = Arc::clone(caster.stream());
+        caster.end();
+        assert_eq!(stream.status(), StreamStatus::Ended);
+        let snapshot = stream.snapshot(kind, Listing::LowLatency).expect("a track");
+        let playlist = snapshot.expect("clean").playlist.clone();
+        assert_eq!(
+            (playlist.media_sequence, playlist.discontinuity_sequence),
+            (70, 3)
+        );
+        let gaps: Vec<_> = playlist
+            .segments
+            .iter()
+            .map(|segment| segment.gap)
+            .collect();
+        assert_eq!(gaps, [false, true, false]);
+        assert!(playlist.ended);
+        // The next is another stream, and one that nobody watches is forgotten at once.
+        let next = kept.cast(90, 3).expect("a stream");
+        let found = hub.stream("show").expect("it is there");
+        assert!(!Arc::ptr_eq(&found, &stream) && Arc::ptr_eq(&found, next.stream()));
+        next.leave();
+        assert!(hub.stream("show").is_none());
+    }
+}
