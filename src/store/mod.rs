@@ -365,8 +365,8 @@ impl ChunkStore {
         let _writing = shared.writing(key);
         match shared.row(key)? {
             Some(row) => {
-                shared.forget(key, &row)?;
                 shared.went(key, Departure::Removed);
+                shared.forget(key, &row)?;
                 Ok(true)
             }
             None => Ok(false),

@@ -121,9 +121,10 @@ impl Shared {
             return Ok(());
         }
         if let Some(row) = self.row(key)? {
+            // Before it is gone: who finds nothing then finds why.
+            self.went(key, Departure::Evicted);
             self.forget(key, &row)?;
             self.counts.evicted.fetch_add(1, Ordering::Relaxed);
-            self.went(key, Departure::Evicted);
         }
         Ok(())
     }
@@ -170,8 +171,8 @@ impl Shared {
         let path = self.payloads.path_of(&row.file);
         tracing::warn!(%key, path = %path.display(), "a stored chunk is damaged or gone: removed");
         count.fetch_add(1, Ordering::Relaxed);
-        self.forget(key, &row)?;
         self.went(key, why);
+        self.forget(key, &row)?;
         Ok(found)
     }
 
