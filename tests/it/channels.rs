@@ -1,7 +1,7 @@
 //! Channels: rendered videos as live streams, by the clock; and what a viewer of one sees
 //! that is theirs alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ fn a_loop_shows_the_pictures_of_its_videos_again_and_again_and_renders_none_twic
     assert_eq!(place(&shown, &round), 0);
     // Sound goes on without a hole: each frame begins where the one before ended.
     let sound = frames(&index, "0:a:0", &["-c", "copy"]);
-    assert_eq!(sound.len(), (21 * 48_000_usize).div_ceil(1024));
+    assert_eq!(sound.len(), (21 * 48_000_usize + 512) / 1024);
     let rendered = made(&server) - before - put_on_the_air(&over);
     assert_eq!(rendered, 0, "all was rendered for the videos");
 }
@@ -205,6 +205,11 @@ fn playlists_of_a_channel_and_of_its_viewers_keep_the_rules() {
     let theirs = format!("/live/show/for/{id}");
     joined(&server, &format!("{theirs}/video.m3u8"));
     joined(&server, &format!("{theirs}/audio.m3u8"));
+    // One that began with a later number than 1 is short at first, though nothing has left it.
+    while told(&server, "show")["segments"]["played"].as_u64() < Some(14) {
+        drop(server.get(&format!("{theirs}/video.m3u8")));
+        sleep(Duration::from_millis(500));
+    }
     let seen = Seen::default();
     std::thread::scope(|scope| {
         let mut clients = Vec::new();
@@ -405,11 +410,14 @@ fn a_channel_has_its_name_to_itself() {
     assert_eq!(taken.status, 409, "{}", taken.text());
 }
 
-/// The number of the first segment that is listed, and its date.
-fn first(playlist: &str) -> (u64, String) {
+/// The dates of all segments that are listed, by their numbers.
+fn dated(playlist: &str) -> BTreeMap<u64, String> {
     let number = lines(playlist, "#EXT-X-MEDIA-SEQUENCE:");
+    let first: u64 = number[0].parse().expect("a number");
     let dates = lines(playlist, "#EXT-X-PROGRAM-DATE-TIME:");
-    (number[0].parse().expect("a number"), dates[0].to_owned())
+    (first..)
+        .zip(dates.into_iter().map(str::to_owned))
+        .collect()
 }
 
 #[test]
@@ -420,14 +428,19 @@ fn a_channel_goes_on_by_the_clock_over_a_restart() {
     let definition = json!({"name": "shop", "entries": entries});
     let made = create(&server, &definition);
     let address = viewer(&server, "shop", &json!({"name": "Ada"}))["urls"]["index"].clone();
-    let before = first(&joined(&server, "/live/shop/video.m3u8").text());
+    let before = dated(&joined(&server, "/live/shop/video.m3u8").text());
     assert!(server.terminate().success());
     let server = Server::start_in(data.path());
     let resumed = await_status(&server, "shop", "idle");
     assert_eq!(resumed["since_unix_ms"], made["since_unix_ms"]);
     assert_eq!(resumed["entries"], made["entries"]);
-    let after = first(&joined(&server, "/live/shop/video.m3u8").text());
-    assert!(after > before, "{after:?} after {before:?}");
+    let after = dated(&joined(&server, "/live/shop/video.m3u8").text());
+    // A later moment, and the same numbers at the same dates.
+    assert!(after.last_key_value() > before.last_key_value());
+    for (number, date) in &after {
+        let known = before.get(number);
+        assert!(known.is_none_or(|known| known == date), "{number}");
+    }
     // Viewers' data is not kept; the same data has the same address.
     let path = address.as_str().expect("an address");
     assert_eq!(server.get(path).status, 404);
@@ -455,7 +468,7 @@ fn hls_js_plays_a_channel_over_the_seam_of_two_sizes() {
     let theirs = made["urls"]["index"].as_str().expect("an address");
     joined(&server, &theirs.replace("index", "video"));
     let played = play_in_chromium(&server, theirs, Viewing::default());
-    assert_eq!(played["reason"], "ended", "{played:#}");
+    assert!(played["time"].as_f64() > Some(20.0), "{played:#}");
     assert_eq!(played["fatal"], json!([]), "{played:#}");
     assert_eq!(played["media_error"], Value::Null, "{played:#}");
     assert_eq!(played["corrupted"], 0, "{played:#}");
