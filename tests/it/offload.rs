@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::server::{Server, small_edit};
 use crate::support::{Loomcast, Ran, Scratch, have_ffmpeg};
@@ -373,8 +374,8 @@ fn every_figure_of_the_dashboard_is_one_that_servers_and_edges_tell() {
     }
     assert!(names.len() >= 12, "{names:?}");
     let server = Server::start();
-    let folder = Scratch::new();
-    let edge = Server::edge(&[&server.url("")], &folder.path("edge"), &[]);
+    let folder = TempDir::new().expect("a folder");
+    let edge = Server::edge(&[&server.url("")], folder.path(), &[]);
     for (who, told) in [("serve", &server), ("edge", &edge)] {
         let metrics = told.get("/metrics").text();
         for name in &names {
