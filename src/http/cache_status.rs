@@ -35,8 +35,16 @@ enum How {
     /// With what was fetched for another.
     Collapsed,
     /// With what was fetched for it, and is kept.
+    #[cfg_attr(
+        not(any(feature = "media", test)),
+        expect(dead_code, reason = "nothing is rendered")
+    )]
     Fetched,
     /// Not: it failed a moment ago.
+    #[cfg_attr(
+        not(any(feature = "media", test)),
+        expect(dead_code, reason = "nothing is rendered")
+    )]
     Error,
 }
 
