@@ -457,7 +457,7 @@ fn edges_can_be_chained_and_a_circle_of_them_is_refused() {
     let shown = outer.get(&format!("/v1/videos/{id}"));
     assert_eq!(shown.json()["id"], id);
     let statuses = shown.headers.get_all("cache-status").iter().count();
-    assert_eq!(statuses, 2, "one of each edge");
+    assert_eq!(statuses, 3, "one of each edge, and of the origin");
 
     let [here, there] = [free_port(), free_port()];
     let [listens, looks] = [here, there].map(|port| format!("127.0.0.1:{port}"));
