@@ -20,6 +20,7 @@ use crate::broadcast::{
     AudienceReport, Connection, Hub, JoinsReport, LadderReport, LiveStream, Offer, PushProtocol,
     Sought, now,
 };
+use crate::cache::FillError;
 use crate::cmaf::{Retimed, codec_string, placed};
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::cache_status::Met;
@@ -77,19 +78,20 @@ pub(super) async fn segment(
         }
     };
     let met = Met::following(&fragment);
+    let never = |error| never_came(error, unknown);
     let at_its_time = |data| placed(data, place.decode_time).map_err(internal);
     let pieces = match part {
         Some(part) => {
             let part = within(deadline, fragment.part(part))
                 .await?
-                .map_err(internal)?;
+                .map_err(never)?;
             let Retimed { head, tail } = at_its_time(&part.ok_or_else(unknown)?.data)?;
             vec![head, tail]
         }
         None => {
             let chunk = within(deadline, fragment.finished())
                 .await?
-                .map_err(internal)?;
+                .map_err(never)?;
             let mut pieces = Vec::with_capacity(2 * chunk.parts.len());
             for part in &chunk.parts {
                 let Retimed { head, tail } = at_its_time(&part.data)?;
@@ -263,6 +265,15 @@ pub(super) fn find_epoch(
         false => Err(ApiError::NotFound(format!(
             "the live stream {name:?} of that time is over"
         ))),
+    }
+}
+
+/// Why a segment that had begun has not what was asked for: its stream was over before
+/// that came, or something is wrong.
+pub(super) fn never_came(error: FillError, unknown: impl FnOnce() -> ApiError) -> ApiError {
+    match error {
+        FillError::SourceGone | FillError::SourceDied(_) | FillError::Empty => unknown(),
+        error => internal(error),
     }
 }
 

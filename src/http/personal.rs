@@ -16,7 +16,7 @@ use crate::cmaf::{Retimed, placed};
 use crate::http::error::internal;
 use crate::http::join::{Asked, media, multivariant, told};
 use crate::http::live::{
-    JOIN_DEADLINE, find_epoch, fixed, parse_segment, track_named, wait, within,
+    JOIN_DEADLINE, find_epoch, fixed, never_came, parse_segment, track_named, wait, within,
 };
 use crate::http::pieces::Pieces;
 use crate::http::sources::watched;
@@ -72,6 +72,7 @@ pub(super) async fn segment(
     let unknown = || ApiError::NotFound(format!("no segment {track}/{file}"));
     let kind = track_named(&track).ok_or_else(unknown)?;
     let (number, part) = parse_segment(&file).ok_or_else(unknown)?;
+    let never = |error| never_came(error, unknown);
     let deadline = Instant::now() + JOIN_DEADLINE;
     let mut changes = stream.changes();
     // It is there when that of all viewers is.
@@ -86,13 +87,9 @@ pub(super) async fn segment(
     match part {
         Some(part) => {
             let there = within(deadline, of_all.part(part)).await?;
-            there.map_err(internal)?.ok_or_else(unknown)?;
+            there.map_err(never)?.ok_or_else(unknown)?;
         }
-        None => drop(
-            within(deadline, of_all.finished())
-                .await?
-                .map_err(internal)?,
-        ),
+        None => drop(within(deadline, of_all.finished()).await?.map_err(never)?),
     }
     let target = state.hub.part_target();
     let watched: Arc<Watched> = state.channels.watch(&known, Arc::clone(&stream)).await?;
