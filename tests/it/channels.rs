@@ -446,17 +446,12 @@ fn a_channel_goes_on_by_the_clock_over_a_restart() {
     assert_eq!(resumed["since_unix_ms"], made["since_unix_ms"]);
     assert_eq!(resumed["entries"], made["entries"]);
     let after = dated(&joined(&server, "/live/shop/video.m3u8").text());
-    // A later moment, and the same numbers at the same dates.
-    let first = before.first_key_value().expect("a segment");
-    let last = after.last_key_value().expect("a segment");
-    assert!(last.0 > first.0 && last.1 > first.1, "{before:?} {after:?}");
-    // Two segments of two seconds are one round.
-    for (number, date) in &after {
-        assert_eq!(
-            date.abs_diff(*first.1),
-            2000 * number.abs_diff(*first.0),
-            "{before:?} {after:?}"
-        );
+    // Three segments are one round: the name enters after one second and leaves after three.
+    let began = made["since_unix_ms"].as_u64().expect("a time");
+    for (number, date) in before.iter().chain(&after) {
+        let (round, place) = ((number - 1) / 3, (number - 1) % 3);
+        let on = began + 4000 * round + [0, 1000, 3000][usize::try_from(place).expect("few")];
+        assert_eq!(*date, on, "{before:?} {after:?}");
     }
     // Viewers' data is not kept; the same data has the same address.
     let path = address.as_str().expect("an address");
