@@ -16,6 +16,7 @@ pub struct Snapshot {
     /// What it holds.
     pub playlist: MediaPlaylist,
     whole: OnceLock<Text>,
+    following: OnceLock<Option<Text>>,
     delta: OnceLock<Option<Text>>,
 }
 
@@ -25,6 +26,7 @@ impl Snapshot {
         Self {
             playlist,
             whole: OnceLock::new(),
+            following: OnceLock::new(),
             delta: OnceLock::new(),
         }
     }
@@ -34,12 +36,22 @@ impl Snapshot {
         self.whole.get_or_init(|| Text::new(&self.playlist))
     }
 
+    /// All of it, for a player that waits for each part.
+    pub fn following(&self) -> &Text {
+        let following = self
+            .following
+            .get_or_init(|| self.playlist.following().as_ref().map(Text::new));
+        following.as_ref().unwrap_or_else(|| self.text())
+    }
+
     /// The delta update, or all of it where nothing may be left out.
     pub fn delta(&self) -> &Text {
-        let delta = self
-            .delta
-            .get_or_init(|| self.playlist.delta().as_ref().map(Text::new));
-        delta.as_ref().unwrap_or_else(|| self.text())
+        let delta = self.delta.get_or_init(|| {
+            let following = self.playlist.following();
+            let told = following.as_ref().unwrap_or(&self.playlist);
+            told.delta().as_ref().map(Text::new)
+        });
+        delta.as_ref().unwrap_or_else(|| self.following())
     }
 }
 

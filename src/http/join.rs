@@ -270,6 +270,8 @@ pub(super) fn told(
 ) -> Response {
     let text = if delta {
         snapshot.delta()
+    } else if blocking {
+        snapshot.following()
     } else {
         snapshot.text()
     };

@@ -238,6 +238,28 @@ impl MediaPlaylist {
         0
     }
 
+    /// This snapshot for a player that waits for each part, if that one is told something
+    /// else: the first part of the open segment is not said to be independent where the
+    /// segment before ends with a part that is shorter than half of their target.
+    ///
+    /// Pictures are shown later than they are decoded, and so hls.js (1.7) takes a part that is
+    /// no longer than that for loaded when it is not. Then it goes on with the next that is
+    /// said to be independent, and shows a hole; without one it loads what it lacks.
+    pub fn following(&self) -> Option<Self> {
+        let (target, open) = (self.part_target?, self.open.as_ref()?);
+        let before = self.segments.last()?;
+        let is_short = before.parts.last()?.duration.micros() * 2 < target.micros();
+        // Were none said to be, it would take all for it.
+        let is_another = before.parts.iter().any(|part| part.independent);
+        let differs = open.parts.first()?.independent && is_short && is_another;
+        differs.then(|| {
+            let mut told = self.clone();
+            let first = told.open.as_mut().and_then(|open| open.parts.first_mut());
+            first.into_iter().for_each(|part| part.independent = false);
+            told
+        })
+    }
+
     /// The delta update of this snapshot; `None` where nothing may be left out.
     /// It states the init segment in force, which the skipped segments may have set.
     pub fn delta(&self) -> Option<Self> {
@@ -279,6 +301,30 @@ mod tests {
     use super::super::media::tests::{live, part, segment, uri};
     use super::super::media::{OpenSegment, ServerControl};
     use super::*;
+
+    #[test]
+    fn after_a_short_part_the_next_segment_is_not_said_to_be_independent_to_who_follows() {
+        let of = |last: u64, flags: [bool; 3]| {
+            let mut playlist = MediaPlaylist::new(2);
+            playlist.part_target = Some(Duration::from_millis(334));
+            let mut whole = segment("1", 2000);
+            whole.parts = vec![part("1.0", flags[0]), part("1.1", flags[1])];
+            whole.parts[1].duration = Duration::from_millis(last);
+            playlist.segments.push(whole);
+            playlist.open = Some(OpenSegment {
+                parts: vec![part("2.0", flags[2])],
+                ..OpenSegment::default()
+            });
+            playlist.following().map(|told| {
+                let open = told.open.map(|open| open.parts[0].independent);
+                (told.segments[0].parts[0].independent, open)
+            })
+        };
+        assert_eq!(of(80, [true, false, true]), Some((true, Some(false))));
+        assert_eq!(of(167, [true, false, true]), None, "it is long enough");
+        assert_eq!(of(80, [false, false, true]), None, "none would be");
+        assert_eq!(of(80, [true, false, false]), None, "it is not anyway");
+    }
 
     fn ask(playlist: &MediaPlaylist, query: &str) -> Reload {
         match DeliveryDirectives::parse(query) {
