@@ -83,13 +83,7 @@ impl Meter {
         content: Option<&Digest>,
     ) -> Cause {
         let cause = self.told_apart(object, cause, content);
-        let answer = Answer::Miss {
-            cause,
-            asked: true,
-            followers,
-        };
-        self.note(now, class, object, answer);
-        cause
+        self.miss(now, class, object, (cause, true, followers))
     }
 
     /// The same of a fetch that no request led: it was made ahead of all.
@@ -103,9 +97,19 @@ impl Meter {
         content: Option<&Digest>,
     ) -> Cause {
         let cause = self.told_apart(object, cause, content);
+        self.miss(now, class, object, (cause, false, followers))
+    }
+
+    fn miss(
+        &mut self,
+        now: u64,
+        class: &Class,
+        object: &Object,
+        (cause, asked, followers): (Cause, bool, u64),
+    ) -> Cause {
         let answer = Answer::Miss {
             cause,
-            asked: false,
+            asked,
             followers,
         };
         self.note(now, class, object, answer);

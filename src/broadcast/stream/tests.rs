@@ -105,6 +105,9 @@ async fn a_segment_is_announced_then_next_then_there() {
     assert_eq!(found(&stream, 3).await, "unknown");
 }
 
+/// Looks, a tenth of a second apart, before segments are taken to stay for ever.
+const MOST_LOOKS: u32 = 10_000;
+
 #[tokio::test(start_paused = true)]
 async fn when_nobody_knows_a_stream_any_more_its_segments_are_gone() {
     let mut stage = Stage::new().await;
@@ -124,8 +127,12 @@ async fn when_nobody_knows_a_stream_any_more_its_segments_are_gone() {
     drop(publisher);
     drop(stream);
     // A handle on it may be held by tasks that end by themselves.
-    while cache.stats().purged < 4 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    for look in 0.. {
+        if cache.stats().purged == 4 {
+            break;
+        }
+        assert!(look < MOST_LOOKS, "{:?}", cache.stats());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     assert_eq!(cache.stats().memory_chunks, 0);
     assert_eq!(cache.store().stats().chunks, 0);
