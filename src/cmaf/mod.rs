@@ -19,6 +19,7 @@ mod progressive;
 mod read;
 mod retime;
 mod segment_type;
+mod tables;
 mod track;
 
 use thiserror::Error;

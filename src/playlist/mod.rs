@@ -12,6 +12,7 @@ mod delivery;
 mod media;
 mod multivariant;
 mod tag;
+mod text;
 
 pub use delivery::{BadDirective, DeliveryDirectives, Reload, Skip, decide, last_asked_for};
 pub use media::{

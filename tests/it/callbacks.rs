@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::origin::{Origin, Reply};
-use crate::server::{Server, have, shipped, small_edit};
+use crate::server::{Server, have, light_edit, shipped, small_edit};
 
 /// After this a message that did not come never will, on any machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -111,7 +111,7 @@ fn a_message_comes_again_until_it_is_taken_and_says_who_sent_it() {
     let receiver = Receiver::start(&[500, 404, 200]);
     let data = folder();
     let server = server_in(data.path());
-    let mut edit = small_edit(3, "#ca1101");
+    let mut edit = light_edit(3, "#ca1101");
     edit["callback"] = json!(receiver.address);
     let id = ordered(&server, &edit);
     let first = receiver.next();
@@ -157,7 +157,7 @@ fn the_native_api_calls_back_too_and_a_failure_is_told_as_one() {
     let receiver = Receiver::start(&[302]);
     let data = folder();
     let server = server_in(data.path());
-    let wish = json!({"edit": small_edit(2, "#ca1102"), "callback": receiver.address});
+    let wish = json!({"edit": light_edit(2, "#ca1102"), "callback": receiver.address});
     let video = server.publish(&wish);
     let message = receiver.next().json();
     assert_eq!(
@@ -170,7 +170,7 @@ fn the_native_api_calls_back_too_and_a_failure_is_told_as_one() {
         "http://",
         "https://a:b@example.com/",
     ] {
-        let wish = json!({"edit": small_edit(2, "#ca1102"), "callback": url});
+        let wish = json!({"edit": light_edit(2, "#ca1102"), "callback": url});
         let answer = server.post("/v1/videos", wish.to_string().as_bytes());
         assert_eq!(answer.status, 400, "{url}: {}", answer.text());
         assert_eq!(answer.json()["error"]["field"], "/callback", "{url}");
@@ -185,7 +185,7 @@ fn what_is_owed_is_paid_after_the_server_was_killed() {
     let data = folder();
     let options = ["--allow-host", "127.0.0.1"];
     let server = Server::start_under(&[], data.path(), &options);
-    let mut edit = small_edit(2, "#ca1103");
+    let mut edit = light_edit(2, "#ca1103");
     edit["callback"] = json!(deaf.address);
     let told = ordered(&server, &edit);
     deaf.next();
@@ -210,7 +210,7 @@ fn nobody_within_the_servers_own_network_is_told_anything() {
     let receiver = Receiver::start(&[200]);
     let data = folder();
     let server = Server::start_in(data.path());
-    let mut edit = small_edit(2, "#ca1105");
+    let mut edit = light_edit(2, "#ca1105");
     edit["callback"] = json!(receiver.address);
     let id = ordered(&server, &edit);
     server.finished(&id);

@@ -10,21 +10,11 @@ use serde_json::{Value, json};
 use crate::live::{MOST_LOOKS, folder, frames, lines, server};
 use crate::players::{Viewing, play_in_chromium};
 use crate::reload::{Client, Seen, Way, another_parser_takes_them_all};
-use crate::server::{Answer, Server, have, small_edit};
+use crate::server::{Answer, Server, have, light_edit, small_edit};
 use crate::support::have_ffmpeg;
 
 /// All pictures, each once.
 const PICTURES: [&str; 2] = ["-fps_mode", "passthrough"];
-
-/// A video that is soon rendered, with a name from 1 s to 3 s, and music: `seconds` long, 25
-/// frames a second. `colour` makes it another than any other test's.
-fn light_edit(seconds: u32, colour: &str) -> Value {
-    let mut edit = small_edit(seconds, colour);
-    edit["timeline"]["tracks"][1]["clips"] = json!([
-        {"asset": {"type": "text", "text": colour}, "start": 0, "length": seconds},
-    ]);
-    edit
-}
 
 /// What is at `path` as soon as it is there, as a client asks that is told to come again.
 fn joined(server: &Server, path: &str) -> Answer {
@@ -468,9 +458,12 @@ fn hls_js_plays_a_viewers_own_stream_over_the_seams_of_its_videos() {
         return;
     }
     let server = Server::start();
+    // Of two sizes.
+    let mut other = light_edit(3, "#11b202");
+    other["output"]["size"] = json!({"width": 320, "height": 180});
     let entries = json!([
         {"edit": light_edit(4, "#11b201"), "personal": ["name"]},
-        {"edit": light_edit(3, "#11b202")},
+        {"edit": other},
     ]);
     create(
         &server,

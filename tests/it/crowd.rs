@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, small_edit};
+use crate::server::{Answer, Server, light_edit};
 
 /// Clients that each post a render, look at it until it is done, and fetch it.
 const CLIENTS: usize = 50;
@@ -19,7 +19,7 @@ fn response(answer: &Answer, status: u16) -> Value {
 
 /// One client, as the SDKs go about it.
 fn visit(server: &Server, number: usize) {
-    let mut edit = small_edit(3, "#c20d01");
+    let mut edit = light_edit(3, "#c20d01");
     edit["merge"] = json!([{"find": "name", "replace": format!("client {number}")}]);
     let queued = server.post_with("/edit/v1/render", &edit, &KEY);
     let id = response(&queued, 201)["id"]

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::live::{MOST_LOOKS, await_status, encoder, folder, lines, recording, send};
 use crate::players::{Viewing, play_in_chromium};
 use crate::reload::{Client, Seen, Way};
-use crate::server::{Server, have, small_edit};
+use crate::server::{Server, have, light_edit, small_edit};
 use crate::support::{Scratch, have_ffmpeg};
 use between::{Between, Fault};
 
@@ -46,7 +46,7 @@ impl Pair {
 
 /// A small video of somebody, as it is asked for.
 fn video_of(name: &str, colour: &str) -> Value {
-    json!({"edit": small_edit(4, colour), "data": {"name": name}})
+    json!({"edit": light_edit(4, colour), "data": {"name": name}})
 }
 
 /// Makes a video; all of it is rendered when this returns. The addresses of its segments.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{Answer, Server, small_edit};
+use crate::server::{Answer, Server, light_edit};
 
 const KEY: [(&str, &str); 1] = [("x-api-key", "any")];
 
@@ -55,7 +55,7 @@ fn finished(server: &Server, base: &str, id: &str) -> Value {
 fn an_edit_is_posted_polled_until_it_is_done_and_fetched() {
     let server = Server::start();
     for base in ["/edit/v1", "/edit/stage", "/v1", "/stage"] {
-        let edit = small_edit(3, "#ed1701");
+        let edit = light_edit(3, "#ed1701");
         let queued = response(&post(&server, &format!("{base}/render"), &edit), 201);
         assert_eq!(queued["message"], "Render Successfully Queued");
         let id = queued["id"].as_str().expect("an id");
@@ -79,7 +79,7 @@ fn an_edit_is_posted_polled_until_it_is_done_and_fetched() {
 fn templates_are_made_listed_changed_rendered_and_thrown_away() {
     let server = Server::start();
     let base = "/edit/v1";
-    let body = json!({"name": "greeting", "template": small_edit(3, "#ed1702")});
+    let body = json!({"name": "greeting", "template": light_edit(3, "#ed1702")});
     let made = response(&post(&server, &format!("{base}/templates"), &body), 201);
     let id = made["id"].as_str().expect("an id");
     let own = format!("{base}/templates/{id}");
@@ -89,7 +89,7 @@ fn templates_are_made_listed_changed_rendered_and_thrown_away() {
         (&body["name"], &body["template"])
     );
 
-    let changed = json!({"name": "hello", "template": small_edit(4, "#ed1702")});
+    let changed = json!({"name": "hello", "template": light_edit(4, "#ed1702")});
     let put = server.put(&own, changed.to_string().as_bytes());
     assert_eq!(response(&put, 200)["id"], id);
     // The same list under every base; without a key it is the studio's.
@@ -155,7 +155,7 @@ fn a_probe_tells_what_a_file_is_made_of_in_ffprobes_words() {
 #[test]
 fn what_is_wrong_is_said_in_the_envelope() {
     let server = Server::start();
-    let mut edit = small_edit(3, "#ed1703");
+    let mut edit = light_edit(3, "#ed1703");
     edit["timeline"]["tracks"][0]["clips"][0]["length"] = json!(-1);
     let refused = response(&post(&server, "/edit/v1/render", &edit), 400);
     assert_eq!(
@@ -185,7 +185,7 @@ fn what_is_wrong_is_said_in_the_envelope() {
 #[test]
 fn a_render_is_told_with_its_edit_as_given_or_with_its_fields_filled_in() {
     let server = Server::start();
-    let edit = small_edit(3, "#ed1704");
+    let edit = light_edit(3, "#ed1704");
     let body = json!({"name": "greeting", "template": edit});
     let made = response(&post(&server, "/edit/v1/templates", &body), 201);
     let wish = json!({"id": made["id"], "merge": [{"find": "name", "replace": "Zoe"}]});
@@ -221,7 +221,7 @@ fn where_there_are_keys_who_asks_for_work_has_one_of_them() {
     let data = TempDir::with_prefix("loomcast-it-").expect("a temporary folder");
     let options = ["--api-key", "first-key", "--api-key", "second-key"];
     let server = Server::start_under(&[], data.path(), &options);
-    let edit = small_edit(3, "#ed1705");
+    let edit = light_edit(3, "#ed1705");
     let known = [("x-api-key", "second-key")];
     let wrong = [("x-api-key", "second-kez")];
     for base in ["/edit/v1", "/v1", "/stage"] {

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{Server, small_edit};
+use crate::server::{Server, light_edit};
 use crate::support::files;
 
 /// Runs what follows where permissions hold, though it be root.
@@ -53,7 +53,7 @@ fn folder() -> TempDir {
 }
 
 fn publish(server: &Server, colour: &str) -> Value {
-    server.publish(&json!({"edit": small_edit(6, colour), "render": "on_demand"}))
+    server.publish(&json!({"edit": light_edit(6, colour), "render": "on_demand"}))
 }
 
 /// The bytes of all segments of a video, and of the MP4.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{Server, small_edit};
+use crate::server::{Server, light_edit};
 use crate::support::{Loomcast, Ran, Scratch, have_ffmpeg};
 
 /// CloudPhysics block I/O, as libCacheSim has it; it is not shipped.
@@ -259,7 +259,7 @@ fn the_page_of_offload_and_all_its_scripts_are_served() {
 /// Videos with a name each and much in common: misses, then hits.
 fn watched(server: &Server, names: &[&str]) {
     for name in names {
-        let edit = small_edit(4, "#204060");
+        let edit = light_edit(4, "#204060");
         let video = server.publish(&json!({ "edit": edit, "data": { "name": name } }));
         let id = video["id"].as_str().expect("an id");
         server.finished(id);

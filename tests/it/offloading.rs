@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::live::{MOST_LOOKS, folder};
-use crate::server::{Server, small_edit};
+use crate::server::{Server, light_edit, small_edit};
 
 /// A video of `clips` stills, each of another colour: `salt` makes them others than
 /// those of any other video.
@@ -240,7 +240,7 @@ fn of_many_who_want_a_chunk_at_once_one_is_told_that_it_was_made_for_it() {
 #[test]
 fn what_is_rendered_ahead_and_watched_once_is_no_saving() {
     let server = Server::start();
-    let video = server.publish(&json!({"edit": small_edit(4, "#0ff10b")}));
+    let video = server.publish(&json!({"edit": light_edit(4, "#0ff10b")}));
     server.finished(video["id"].as_str().expect("an id"));
     settled(&server);
     let chunks = video["chunks"].as_array().expect("chunks");

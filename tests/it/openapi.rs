@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::server::{Server, small_edit};
+use crate::server::{Server, light_edit};
 
 /// Routes that are no part of the API: the studio's pages and their files.
 const STUDIO: [&str; 4] = ["/", "/live", "/offload", "/studio/{file}"];
@@ -125,7 +125,7 @@ fn a_video_has_the_members_that_are_described_and_no_others() {
             .cloned()
             .collect()
     };
-    let video = server.publish(&json!({"edit": small_edit(2, "#0a1001")}));
+    let video = server.publish(&json!({"edit": light_edit(2, "#0a1001")}));
     assert_eq!(members(&video), members(&schema("Video")["properties"]));
     let chunk = &video["chunks"][0];
     assert_eq!(members(chunk), members(&schema("Chunk")["properties"]));

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,14 +20,23 @@ const BROWSER_DEADLINE: Duration = Duration::from_secs(120);
 /// The page gives up before the test does, so that its log is seen.
 pub const PAGE_DEADLINE: Duration = Duration::from_secs(90);
 
+/// A browser decodes in real time and takes a core for it: one at a time.
+static ONE_BROWSER: Mutex<()> = Mutex::new(());
+
 /// Chromium with one page, killed at the end.
+///
+/// A test that opens one has `hls_js` or `chromium` in its name: `scripts/check` runs those
+/// by themselves, as a picture that comes late on a busy machine is no fault.
 struct Browser {
     child: Child,
+    _only: MutexGuard<'static, ()>,
     _profile: TempDir,
 }
 
 impl Browser {
     fn open(url: &str) -> Self {
+        // A test that failed has closed its own.
+        let only = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
         let profile = TempDir::with_prefix("loomcast-it-").expect("a temporary folder");
         let log = File::create(profile.path().join("log")).expect("a log");
         let child = Command::new("chromium")
@@ -57,6 +67,7 @@ impl Browser {
             .expect("Chromium starts");
         Self {
             child,
+            _only: only,
             _profile: profile,
         }
     }

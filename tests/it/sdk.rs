@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::server::{Server, small_edit};
+use crate::server::{Server, light_edit};
 use crate::support::{ffprobe, have_ffmpeg};
 
 /// One installs at a time: the folders are shared.
@@ -201,7 +201,7 @@ fn every_answer_fits_the_published_schemas() {
         answers.push('\n');
     };
     let post = |path: &str, body: &Value| server.post(path, body.to_string().as_bytes()).json();
-    let mut edit = small_edit(2, "#5d0001");
+    let mut edit = light_edit(2, "#5d0001");
     edit["callback"] = json!("https://example.com/done");
     let body = json!({"name": "one", "template": edit});
     let made = post("/edit/v1/templates", &body);
