@@ -102,8 +102,9 @@ impl Engine {
             pool,
             files,
         );
+        let account = delivery.cache().account().clone();
         Ok(Self {
-            planner,
+            planner: planner.counted_in(account),
             delivery,
             recovery,
         })

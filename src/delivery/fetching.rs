@@ -8,8 +8,11 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use crate::cache::{Account, Asker, Fetch};
 use crate::delivery::PlanError;
-use crate::fetch::{Download, Downloads, FetchError, Freshness};
+use crate::digest::Digest;
+use crate::fetch::{Came, Download, Downloads, FetchError, Freshness};
+use crate::offload::{Cause, Class, Kind, Size, Tier};
 use crate::template::asset::{Place, Source};
 use crate::template::error::{EditError, Warning};
 
@@ -28,7 +31,7 @@ pub(super) type Fetched = HashMap<String, Download>;
 /// Fetches what of `sources` is on other servers and not here. The first source, in their
 /// order, whose file is not to be had is named.
 pub(super) fn fetch<'a>(
-    downloads: &Downloads,
+    (downloads, account): (&Downloads, &Account),
     sources: impl Iterator<Item = &'a Source>,
     freshness: Freshness,
     warnings: &mut Vec<Warning>,
@@ -44,7 +47,10 @@ pub(super) fn fetch<'a>(
     for (url, (order, source)) in distinct {
         let there = (freshness == Freshness::AsSaid).then(|| downloads.fresh(url));
         match there.flatten() {
-            Some(download) => drop(fetched.insert(url.to_string(), download)),
+            Some(download) => {
+                note(account, url.as_str(), &download);
+                fetched.insert(url.to_string(), download);
+            }
             None => missing.push((order, source, url)),
         }
     }
@@ -59,9 +65,38 @@ pub(super) fn fetch<'a>(
             pointer: source.pointer.clone(),
             message: message.clone(),
         }));
+        note(account, source.name(), &download);
         fetched.insert(source.name().to_owned(), download);
     }
     Ok(fetched)
+}
+
+/// Tells the account how a file was come by. One that its server says is as it was has cost
+/// that server no more than saying so: it was there.
+fn note(account: &Account, name: &str, download: &Download) {
+    if !account.is_on() {
+        return;
+    }
+    let (class, key) = (Class::new(Kind::Asset, ""), Digest::of(name.as_bytes()));
+    let size = Size::new(download.bytes, 0);
+    let again = match download.came {
+        Came::Kept | Came::Confirmed | Came::Shared => {
+            return account.hit(&class, &key, size, Tier::Disk, 1);
+        }
+        Came::Fetched { again } => again,
+    };
+    if again {
+        account.gone(&key, Cause::Expired);
+    }
+    if let Some(cause) = account.cause(&key) {
+        let fetch = Fetch {
+            cause,
+            asker: Asker::Client,
+            followers: 0,
+            content: Some(&download.digest),
+        };
+        account.fetched(&class, &key, size, fetch);
+    }
 }
 
 type Outcome<'a> = (&'a Source, Result<Download, FetchError>);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::cache::Account;
 use crate::delivery::fetching::{Fetched, fetch, refused};
 use crate::fetch::{Downloads, Freshness, Held};
 use crate::media::{AssetLibrary, LibraryError};
@@ -107,6 +108,7 @@ pub struct Planner {
     rasteriser: Arc<Rasteriser>,
     extended: Arc<Mutex<HashMap<Vec<OwnFont>, Arc<FontCatalogue>>>>,
     downloads: Downloads,
+    account: Account,
 }
 
 impl Planner {
@@ -124,7 +126,13 @@ impl Planner {
             rasteriser,
             extended: Arc::default(),
             downloads,
+            account: Account::new(false),
         }
+    }
+
+    /// The same, whose files of other servers are counted in `account`.
+    pub fn counted_in(self, account: Account) -> Self {
+        Self { account, ..self }
     }
 
     /// The files that plans name.
@@ -179,7 +187,12 @@ impl Planner {
             Freshness::Asked
         };
         let sources = edit.sources().chain(&edit.fonts);
-        let fetched = fetch(&self.downloads, sources, freshness, warnings)?;
+        let fetched = fetch(
+            (&self.downloads, &self.account),
+            sources,
+            freshness,
+            warnings,
+        )?;
         let mut assets = Assets::new();
         for source in edit.sources() {
             if assets.contains_key(source.name()) {
@@ -218,7 +231,12 @@ impl Planner {
     /// What is known of the files of `edit`, without those that are not to be had.
     pub fn known(&self, edit: &Edit, warnings: &mut Vec<Warning>) -> Assets {
         let sources = edit.sources();
-        let fetched = fetch(&self.downloads, sources, Freshness::AsSaid, warnings);
+        let fetched = fetch(
+            (&self.downloads, &self.account),
+            sources,
+            Freshness::AsSaid,
+            warnings,
+        );
         let fetched = fetched.unwrap_or_default();
         let known = edit.sources().filter_map(|source| {
             let info = self.look_up(source, &fetched).ok()?;

@@ -1,7 +1,7 @@
-//! Whose traffic chunks are: their addresses do not tell, but their origin does, when it
-//! is asked for one.
+//! Whose traffic chunks and playlists of videos are: their addresses do not tell, but
+//! their origin does, when it is asked for one.
 //!
-//! A table of fixed size: of two chunks that meet in it, the later is remembered. Who is
+//! A table of fixed size: of two that meet in it, the later is remembered. Who is
 //! forgotten is of no class until it is fetched again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::{HeaderName, HeaderValue};
 
-use crate::chunk::ChunkKey;
+use crate::digest::Digest;
 use crate::offload::Class;
 
 /// Says in a request that the class is to be told.
@@ -21,32 +21,32 @@ pub const CLASS: HeaderName = HeaderName::from_static("traffic-class");
 /// What [`WANT_CLASS`] is, where the class is wanted.
 pub const WANTED_CLASS: HeaderValue = HeaderValue::from_static("?1");
 
-/// Chunks that are remembered: 64 KiB.
-const CHUNKS: usize = 8192;
+/// Chunks and playlists that are remembered: 64 KiB.
+const REMEMBERED: usize = 8192;
 
 /// The most classes that are told apart, as a byte tells them. More than are reported apart,
 /// as some come and go.
 const MAX_CLASSES: usize = 255;
 
-/// Which chunk is of which class.
+/// What is of which class.
 pub(super) struct Classes {
     /// A mark of the key, and in its lowest byte the class, counted from 1.
-    chunks: Box<[AtomicU64]>,
+    places: Box<[AtomicU64]>,
     named: Mutex<Vec<Arc<Class>>>,
 }
 
 impl Default for Classes {
     fn default() -> Self {
         Self {
-            chunks: (0..CHUNKS).map(|_| AtomicU64::new(0)).collect(),
+            places: (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect(),
             named: Mutex::default(),
         }
     }
 }
 
 impl Classes {
-    /// Notes what the origin says of a chunk.
-    pub fn learn(&self, key: &ChunkKey, said: &HeaderValue) {
+    /// Notes what the origin says of what has this key.
+    pub fn learn(&self, key: &Digest, said: &HeaderValue) {
         let text = std::str::from_utf8(said.as_bytes()).ok();
         let Some(class) = text.and_then(Class::named) else {
             return;
@@ -66,8 +66,8 @@ impl Classes {
         slot.store(mark | (place as u64 + 1), Ordering::Relaxed);
     }
 
-    /// Whose a chunk is, as far as is known.
-    pub fn of(&self, key: &ChunkKey) -> Arc<Class> {
+    /// Whose it is, as far as is known.
+    pub fn of(&self, key: &Digest) -> Arc<Class> {
         let (slot, mark) = self.slot(key);
         let there = slot.load(Ordering::Relaxed);
         let place = (there & !0xff == mark).then(|| usize::from(there.to_le_bytes()[0]));
@@ -76,11 +76,11 @@ impl Classes {
         class.unwrap_or_else(Class::none)
     }
 
-    fn slot(&self, key: &ChunkKey) -> (&AtomicU64, u64) {
-        let [a, b, c, d, e, f, g, h, i, j, ..] = *key.digest().as_bytes();
-        let slot = usize::from(u16::from_le_bytes([a, b])) % CHUNKS;
+    fn slot(&self, key: &Digest) -> (&AtomicU64, u64) {
+        let [a, b, c, d, e, f, g, h, i, j, ..] = *key.as_bytes();
+        let slot = usize::from(u16::from_le_bytes([a, b])) % REMEMBERED;
         let mark = u64::from_le_bytes([0, c, d, e, f, g, h, i ^ j]);
-        (&self.chunks[slot], mark)
+        (&self.places[slot], mark)
     }
 
     fn named(&self) -> MutexGuard<'_, Vec<Arc<Class>>> {
@@ -92,11 +92,10 @@ impl Classes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
     use crate::offload::Kind;
 
-    fn key(seed: u32) -> ChunkKey {
-        ChunkKey::new(Digest::of(&seed.to_le_bytes()))
+    fn key(seed: u32) -> Digest {
+        Digest::of(&seed.to_le_bytes())
     }
 
     #[test]

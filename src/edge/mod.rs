@@ -232,8 +232,8 @@ impl Edge {
         self.0.upstreams.pass(request, ask).await
     }
 
-    /// Whose traffic a chunk is, as far as its origin told.
-    pub fn class_of(&self, key: &ChunkKey) -> Arc<Class> {
+    /// Whose traffic a chunk or a playlist is, as far as its origin told.
+    pub fn class_of(&self, key: &Digest) -> Arc<Class> {
         self.0.classes.of(key)
     }
 

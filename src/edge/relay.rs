@@ -229,7 +229,7 @@ impl Source for Filling {
 
     fn traffic(&self) -> Arc<Class> {
         match &self.whose {
-            Whose::Chunk(key) => self.edge.class_of(key),
+            Whose::Chunk(key) => self.edge.class_of(key.digest()),
             Whose::Known(class) => Arc::clone(class),
         }
     }
@@ -259,7 +259,7 @@ impl Filling {
         let (upstream, response) = asked.await?;
         let (head, mut body) = response.into_parts();
         if let (Whose::Chunk(key), Some(said)) = (&self.whose, head.headers.get(CLASS)) {
-            self.edge.0.classes.learn(key, said);
+            self.edge.0.classes.learn(key.digest(), said);
         }
         let mut told = ReprDigest::told(&head.headers);
         // It may come behind the end of an answer that grows, where some proxies leave it out.

@@ -72,11 +72,31 @@ pub enum Freshness {
     Asked,
 }
 
+/// How a file was come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// It was there.
+    Kept,
+    /// It was there, and its server said that it is as it was.
+    Confirmed,
+    /// Its server sent it; whether one from there was known before.
+    Fetched {
+        /// It was kept as long as it might be, and is another now or had gone.
+        again: bool,
+    },
+    /// Its server sent it to another who wanted it at the same time.
+    Shared,
+}
+
 /// A file that is there.
 #[derive(Clone, Debug)]
 pub struct Download {
     /// The digest of its bytes.
     pub digest: Digest,
+    /// How many those are.
+    pub bytes: u64,
+    /// How it was come by.
+    pub came: Came,
     /// Where they are.
     pub path: PathBuf,
     /// Why it may be out of date, if it is not known to be what the server has.
@@ -150,9 +170,18 @@ impl Downloads {
             return Ok(download);
         }
         let deadline = deadline.min(Instant::now() + shared.patience.total);
-        let asked = shared
-            .flights
-            .get(url, deadline, || shared.ask(url, deadline));
+        let mut leads = false;
+        let asked = shared.flights.get(url, deadline, || {
+            leads = true;
+            shared.ask(url, deadline)
+        });
+        let asked = asked.map(|download| match leads {
+            true => download,
+            false => Download {
+                came: Came::Shared,
+                ..download
+            },
+        });
         asked.or_else(|error| shared.stale(url, error))
     }
 
@@ -174,15 +203,20 @@ impl Shared {
                 {
                     let validity = validity.or(&known.validity);
                     self.remember(url, &digest, known.bytes, validity)?;
-                    return Ok(download);
+                    return Ok(Download {
+                        came: Came::Confirmed,
+                        ..download
+                    });
                 }
                 // It went while the server was asked.
                 match self.client.ask(url, None, self.limit, deadline)? {
-                    Answer::File(validity, incoming) => self.receive(url, validity, incoming),
+                    Answer::File(validity, incoming) => self.receive(url, validity, incoming, true),
                     Answer::Unchanged(_) => Err(FetchError::Status(304)),
                 }
             }
-            Answer::File(validity, incoming) => self.receive(url, validity, incoming),
+            Answer::File(validity, incoming) => {
+                self.receive(url, validity, incoming, known.is_some())
+            }
         }
     }
 
@@ -191,6 +225,7 @@ impl Shared {
         url: &Url,
         validity: Validity,
         incoming: Incoming,
+        again: bool,
     ) -> Result<Download, FetchError> {
         let mut file = self.folder.temporary_file()?;
         let mut hasher = blake3::Hasher::new();
@@ -204,7 +239,11 @@ impl Shared {
         self.remember(url, &digest, bytes, validity)?;
         tracing::debug!(host = url.host_str(), bytes, %digest, "fetched");
         let gone = || FetchError::Disk(format!("the download {digest} is gone"));
-        self.download(&digest).ok_or_else(gone)
+        let download = self.download(&digest, bytes).ok_or_else(gone)?;
+        Ok(Download {
+            came: Came::Fetched { again },
+            ..download
+        })
     }
 
     fn remember(
@@ -236,13 +275,15 @@ impl Shared {
     }
 
     fn kept(&self, entry: &Entry) -> Option<Download> {
-        self.download(&entry.digest()?)
+        self.download(&entry.digest()?, entry.bytes)
     }
 
-    fn download(&self, digest: &Digest) -> Option<Download> {
+    fn download(&self, digest: &Digest, bytes: u64) -> Option<Download> {
         let (path, held) = self.folder.hold(digest)?;
         Some(Download {
             digest: *digest,
+            bytes,
+            came: Came::Kept,
             path,
             stale: None,
             held,

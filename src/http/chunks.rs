@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::chunk::ChunkKey;
 use crate::digest::Digest;
-use crate::edge::{CLASS, ChunkFile, WANT_CLASS};
+use crate::edge::ChunkFile;
 use crate::http::cache_status::Met;
 use crate::http::placed::{self, body, fixed, is_known};
-use crate::http::{ApiError, AppState};
+use crate::http::{ApiError, AppState, traffic_class};
 use crate::render::Priority;
 
 /// `GET /i/{digest}.mp4`
@@ -68,13 +68,11 @@ async fn answer(
         // Of a video that is forgotten, but perhaps still in the cache.
         None => delivery.complete(&parsed).await?.ok_or_else(unknown)?,
     };
-    let mut answer = placed::answer(&access.fragment, &etag, place, headers).await?;
-    if headers.contains_key(WANT_CLASS)
-        && let Some(wanted) = wanted
-        && let Ok(class) = HeaderValue::from_bytes(wanted.traffic.to_string().as_bytes())
-    {
-        answer.headers_mut().insert(CLASS, class);
-    }
+    let answer = placed::answer(&access.fragment, &etag, place, headers).await?;
+    let answer = match &wanted {
+        Some(wanted) => traffic_class::told(headers, &wanted.traffic, answer),
+        None => answer,
+    };
     Ok(Met::of(&access).mark(answer))
 }
 

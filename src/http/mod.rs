@@ -22,6 +22,7 @@ mod reload;
 mod repr_digest;
 mod serve;
 mod sources;
+mod traffic_class;
 mod variants;
 mod watcher;
 

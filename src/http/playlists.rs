@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 use crate::http::error::internal;
 use crate::http::reload::{CONTENT_TYPE, MAX_BLOCK_TARGETS, lifetime_s};
 use crate::http::videos::find;
-use crate::http::{ApiError, AppState, cache_control};
+use crate::http::{ApiError, AppState, cache_control, traffic_class};
 use crate::partition::{PlacedChunk, TrackKind};
 use crate::playlist::{DeliveryDirectives, MediaPlaylist, Reload, TagError, Uri, decide};
 use crate::publish::live::{for_player_at, snapshot};
@@ -27,6 +27,7 @@ const FIRST_SEGMENT_WAIT: Duration = Duration::from_secs(20);
 pub(super) async fn multivariant(
     State(state): State<Arc<AppState>>,
     Path((id, file)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let video = find(&state, &id)?;
     let folder = match file.as_str() {
@@ -39,11 +40,12 @@ pub(super) async fn multivariant(
         }
     };
     let text = multivariant_text(&video, folder).map_err(internal)?;
-    let headers = [
+    let own = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, cache_control::VOD_PLAYLIST),
     ];
-    Ok((headers, text).into_response())
+    let answer = (own, text).into_response();
+    Ok(traffic_class::told(&headers, &video.traffic, answer))
 }
 
 fn multivariant_text(video: &Video, folder: &str) -> Result<String, PlaylistError> {
@@ -69,7 +71,7 @@ pub(super) async fn media(
     let kind = kind.filter(|kind| video.init(*kind).is_some());
     let kind =
         kind.ok_or_else(|| ApiError::NotFound(format!("this video has no playlist {file:?}")))?;
-    match folder.as_str() {
+    let answer = match folder.as_str() {
         "index" => {
             video.watched();
             vod(&video, kind)
@@ -78,7 +80,8 @@ pub(super) async fn media(
         _ => Err(ApiError::NotFound(format!(
             "no playlists {folder:?}: expected live or index"
         ))),
-    }
+    };
+    Ok(traffic_class::told(&headers, &video.traffic, answer?))
 }
 
 fn vod(video: &Video, kind: TrackKind) -> Result<Response, ApiError> {

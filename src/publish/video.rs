@@ -34,6 +34,8 @@ pub struct NewVideo {
     pub plan: Plan,
     /// When its chunks are rendered.
     pub mode: RenderMode,
+    /// Whose traffic requests for it are.
+    pub traffic: Arc<Class>,
     /// When it was asked for.
     pub received: Instant,
 }
@@ -116,6 +118,7 @@ impl Video {
                 .collect(),
             plan: Arc::new(plan),
             mode,
+            traffic,
             delivery,
             received,
             opening: Mutex::new(opening),

@@ -2,6 +2,7 @@
 //! real traffic comes to.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::live::{MOST_LOOKS, folder};
-use crate::server::{Server, light_edit, small_edit};
+use crate::origin::{Origin, Reply};
+use crate::server::{Server, light_edit, shipped, small_edit};
 
 /// A video of `clips` stills, each of another colour: `salt` makes them others than
 /// those of any other video.
@@ -403,7 +405,7 @@ fn what_an_edge_fetches_again_is_what_observed_and_maximum_differ_by() {
 }
 
 #[test]
-fn an_edge_counts_chunks_as_the_traffic_of_the_template_that_they_are_of() {
+fn an_edge_counts_chunks_and_playlists_as_the_traffic_of_the_template_that_they_are_of() {
     let folders = [folder(), folder()];
     let origin = Server::start_under(&[], folders[0].path(), &[]);
     let edge = Server::edge(&[&origin.url("")], folders[1].path(), &[]);
@@ -418,17 +420,55 @@ fn an_edge_counts_chunks_as_the_traffic_of_the_template_that_they_are_of() {
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.header("traffic-class"), "", "nobody asked for it");
     }
+    let id = made["id"].as_str().expect("an id");
+    for _ in 0..2 {
+        let playlist = edge.get(&format!("/v1/videos/{id}/index/audio.m3u8"));
+        assert_eq!(playlist.status, 200, "{}", playlist.text());
+    }
     settled(&origin);
     edge_settled(&edge);
     for server in [&origin, &edge] {
         let report = report(server);
         assert_eq!(report["classes"][0]["class"], "template/greeting-30");
+        assert_eq!(report["classes"].as_array().map(Vec::len), Some(1));
     }
     let figure = &report(&edge)["classes"][0]["offload"]["requests"]["total"];
     assert_eq!(
         (&figure["asked"], &figure["fetched"]),
-        (&json!(3), &json!(1))
+        (&json!(5), &json!(2))
     );
+}
+
+#[test]
+fn files_of_other_servers_are_a_class_and_one_that_is_as_it_was_is_no_fetch() {
+    let (origin, data) = (Origin::start(), folder());
+    let logo = fs::read(shipped("assets/media/greeting-30/logo.png")).expect("shipped media");
+    let tagged = Reply::File(logo.clone(), vec![("etag", "\"one\"")]);
+    origin.put("/logo", tagged);
+    let server = Server::start_under(&[], data.path(), &["--allow-host", "127.0.0.1"]);
+    let of = |cache: bool| {
+        json!({"render": "on_demand", "edit": {
+            "timeline": {"cache": cache, "tracks": [{"clips": [
+                {"asset": {"type": "image", "src": origin.url("/logo")}, "start": 0, "length": 1},
+            ]}]},
+            "output": {"format": "mp4", "size": {"width": 64, "height": 64}, "fps": 25},
+        }})
+    };
+    // Fetched, used as it is, asked about.
+    for cache in [true, true, false] {
+        server.publish(&of(cache));
+    }
+    assert_eq!(origin.asked("/logo").len(), 2);
+    let report = report(&server);
+    let classes = report["classes"].as_array().expect("classes");
+    let files = classes.iter().find(|class| class["class"] == "asset");
+    let offload = &files.expect("a class of files")["offload"];
+    let bytes = logo.len() as u64;
+    for (unit, each) in [("requests", 1), ("bytes", bytes)] {
+        let figure = &offload[unit]["total"];
+        assert_eq!(figure["asked"], 3 * each, "{unit}: {figure}");
+        assert_eq!(figure["fetched"], each, "{unit}: {figure}");
+    }
 }
 
 #[test]

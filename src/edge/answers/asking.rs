@@ -11,9 +11,11 @@ use http_cache_semantics::{AfterResponse, BeforeRequest};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
+use crate::digest::Digest;
 use crate::edge::Edge;
 use crate::edge::answer::Answer;
 use crate::edge::answers::wanted::{Form, Wanted};
+use crate::edge::classes::{CLASS, WANT_CLASS, WANTED_CLASS};
 use crate::edge::client::{AskError, whole};
 use crate::edge::relay::verifiable;
 use crate::edge::report::{Cause, Kind};
@@ -81,6 +83,10 @@ impl Edge {
             (upstream, response) = self.ask(wanted, &address, trail, kept, cause).await?;
         }
         let (head, body) = response.into_parts();
+        if let Some(said) = head.headers.get(CLASS) {
+            let key = Digest::of(wanted.key().as_bytes());
+            self.0.classes.learn(&key, said);
+        }
         let came = whole(body, MAX_TEXT_BYTES, self.config().short_patience()).await;
         let (text, trailers) = came.map_err(|error| match error {
             AskError::TooLong(_) => self.refuse(&upstream, &error.to_string()),
@@ -148,6 +154,9 @@ impl Edge {
         cause: Cause,
     ) -> Result<(Arc<Upstream>, Response<Incoming>), Fetched> {
         let mut headers = verifiable();
+        if wanted.live().is_none() {
+            headers.insert(WANT_CLASS, WANTED_CLASS);
+        }
         if wanted.wants_more {
             headers.insert(USER_AGENT, HeaderValue::from_static("GStreamer"));
         }

@@ -19,7 +19,7 @@ use crate::edge::answer::Answer;
 use crate::edge::report::Met;
 use crate::edge::trail::Trail;
 use crate::edge::upstream::is_fault;
-use crate::offload::{self, Size, Tier};
+use crate::offload::{self, Class, Size, Tier};
 
 mod asking;
 mod wanted;
@@ -192,10 +192,16 @@ impl Edge {
         Ok(Given { answer, met })
     }
 
+    /// Whose traffic it is, as far as is known.
+    pub fn traffic_of(&self, wanted: &Wanted) -> Arc<Class> {
+        let told = || self.class_of(&Digest::of(wanted.key().as_bytes()));
+        wanted.live().unwrap_or_else(told)
+    }
+
     fn note_hit(&self, wanted: &Wanted, key: &str, answer: &Answer) {
         let account = self.cache().account();
         if account.is_on() {
-            let (traffic, key) = (wanted.traffic(), Digest::of(key.as_bytes()));
+            let (traffic, key) = (self.traffic_of(wanted), Digest::of(key.as_bytes()));
             account.hit(&traffic, &key, weighs(answer), Tier::Ram, 1);
         }
     }
@@ -219,7 +225,7 @@ impl Edge {
             followers,
             content: None,
         };
-        account.fetched(&wanted.traffic(), &key, size, fetch);
+        account.fetched(&self.traffic_of(wanted), &key, size, fetch);
         // What waited for something is not asked for again: it would fill the memory for
         // what is gone.
         if !wanted.waits() {

@@ -72,12 +72,11 @@ impl Wanted {
         self.form == Form::Join || self.query.contains("_HLS_msn=")
     }
 
-    /// Whose traffic it is: of a live stream, if it is one's.
-    pub(super) fn traffic(&self) -> Arc<Class> {
-        match self.path.strip_prefix("/live/") {
-            Some(rest) => live(rest.split('/').next().unwrap_or_default()),
-            None => Class::none(),
-        }
+    /// The live stream whose traffic it is; `None` for a playlist of a video, whose address
+    /// does not tell.
+    pub(super) fn live(&self) -> Option<Arc<Class>> {
+        let rest = self.path.strip_prefix("/live/")?;
+        Some(live(rest.split('/').next().unwrap_or_default()))
     }
 
     pub(super) fn key(&self) -> Arc<str> {

@@ -10,13 +10,13 @@ use crate::cache::{Access, FillError, Fragment, Outcome};
 use crate::chunk::{ChunkKey, Part};
 use crate::cmaf::SEGMENT_TYPE;
 use crate::digest::Digest;
-use crate::edge::{CLASS, ChunkFile, Edge, Kind, Met, SegmentName, SegmentWish, Trail, WANT_CLASS};
-use crate::http::ApiError;
+use crate::edge::{ChunkFile, Edge, Kind, Met, SegmentName, SegmentWish, Trail};
 use crate::http::cache_control::IMMUTABLE;
 use crate::http::edge::counted::Served;
 use crate::http::edge::{LIVE_PATIENCE, failed, gateway, gateway_of, too_late};
 use crate::http::pieces::Pieces;
 use crate::http::placed::{self, Unplaced, body, fixed, is_known};
+use crate::http::{ApiError, traffic_class};
 use crate::offload::Cause;
 
 const MEDIA: HeaderValue = HeaderValue::from_static("video/mp4");
@@ -43,13 +43,8 @@ pub(super) async fn chunk(
         Err(error) => return failed(Kind::Chunk, gateway_of(error)),
     };
     match placed::answer(&fragment, &etag, file, headers).await {
-        Ok(mut answer) => {
-            if headers.contains_key(WANT_CLASS)
-                && let Ok(class) =
-                    HeaderValue::from_bytes(edge.class_of(&key).to_string().as_bytes())
-            {
-                answer.headers_mut().insert(CLASS, class);
-            }
+        Ok(answer) => {
+            let answer = traffic_class::told(headers, &edge.class_of(key.digest()), answer);
             met(answer, Kind::Chunk, outcome, cause)
         }
         Err(Unplaced::Fill(error)) => failed(Kind::Chunk, gateway(error)),

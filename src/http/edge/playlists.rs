@@ -12,11 +12,11 @@ use uuid::Uuid;
 use crate::edge::{
     Answer, AnswerError, Edge, Given, Kind, LivePlaylist, Met, Trail, Wanted, viewer, with_viewer,
 };
-use crate::http::ApiError;
 use crate::http::edge::counted::Served;
 use crate::http::edge::failed;
 use crate::http::join::{redirect, takes_gzip};
 use crate::http::live::track_named;
+use crate::http::{ApiError, traffic_class};
 use crate::live::join::Terminal;
 use crate::live::window::Listing;
 
@@ -33,7 +33,10 @@ pub(super) async fn video(
 ) -> Response {
     let wanted = Wanted::new(path, query, headers.get(header::USER_AGENT));
     match edge.answer(&wanted, trail).await {
-        Ok(given) => told(&given, None, headers),
+        Ok(given) => {
+            let answer = told(&given, None, headers);
+            traffic_class::told(headers, &edge.traffic_of(&wanted), answer)
+        }
         Err(error) => failed(Kind::Playlist, error.into()),
     }
 }
