@@ -294,17 +294,29 @@ impl FragmentCache {
     /// Removes the chunk of `key` from memory and disk, durably, and says whether it was
     /// there. One that is being made goes on, and what the shared tier has stays.
     pub async fn purge(&self, key: &ChunkKey) -> Result<bool, CacheError> {
+        let (remembered, stored) = self.remove(key).await?;
+        if remembered && !stored {
+            self.0.account.gone(key.digest(), Cause::Purged);
+        }
+        Ok(remembered || stored)
+    }
+
+    /// The same of a transient chunk that is over. Why it went is not remembered: nobody
+    /// asks for it again, and there are so many that others would be forgotten for them.
+    pub async fn discard(&self, key: &ChunkKey) -> Result<bool, CacheError> {
+        let (remembered, stored) = self.remove(key).await?;
+        Ok(remembered || stored)
+    }
+
+    /// Whether a chunk was in memory, and on disk, where it is not any more.
+    async fn remove(&self, key: &ChunkKey) -> Result<(bool, bool), CacheError> {
         let shared = &self.0;
         let remembered = shared.memory.remove(key);
         let (store, wanted) = (shared.store.clone(), *key);
         let removed = spawn_blocking(move || store.remove(&wanted)).await;
         let stored = removed.map_err(|_| CacheError::ShuttingDown)??;
-        if remembered && !stored {
-            shared.account.gone(key.digest(), Cause::Purged);
-        }
-        let was_there = remembered || stored;
-        shared.counters.purged.add(was_there.into());
-        Ok(was_there)
+        shared.counters.purged.add((remembered || stored).into());
+        Ok((remembered, stored))
     }
 
     /// Where the chunk of `key` is, by memory, flight and the disk's index; counts

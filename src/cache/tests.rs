@@ -736,6 +736,31 @@ async fn each_miss_is_counted_with_its_cause_and_those_that_are_no_first_ones_ar
     assert_eq!(tally.asked.requests, fetched + 1);
 }
 
+struct Passing;
+
+impl Source for Passing {
+    fn fill(&self, writer: FragmentWriter) {
+        write_all(writer, &[1]);
+    }
+
+    fn class(&self) -> ReuseClass {
+        ReuseClass::Transient
+    }
+}
+
+#[tokio::test]
+async fn why_what_is_over_went_is_not_remembered() {
+    let (_dir, cache) = cache_with(CacheConfig::default());
+    let access = cache.get_or_fill(key(1), Passing).await.unwrap();
+    access.fragment.finished().await.unwrap();
+    cache.drain().await;
+    assert!(cache.discard(&key(1)).await.unwrap());
+    assert!(!cache.discard(&key(1)).await.unwrap());
+    let again = cache.get_or_fill(key(1), Passing).await.unwrap();
+    assert_eq!(again.cause, Some(Cause::Cold));
+    assert_eq!(cache.stats().purged, 1);
+}
+
 /// The payload files of a store.
 fn files_of(dir: &std::path::Path) -> Vec<(std::path::PathBuf, u64)> {
     let mut found = Vec::new();

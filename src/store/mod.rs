@@ -359,13 +359,16 @@ impl ChunkStore {
         self.0.put(key, class, meta, parts)
     }
 
-    /// Removes a chunk, durably; says whether it was there.
+    /// Removes a chunk, durably; says whether it was there. That a transient one went is
+    /// told to nobody: it is over, and nobody asks for it again.
     pub fn remove(&self, key: &ChunkKey) -> Result<bool, StoreError> {
         let shared = &*self.0;
         let _writing = shared.writing(key);
         match shared.row(key)? {
             Some(row) => {
-                shared.went(key, Departure::Removed);
+                if !row.record.transient {
+                    shared.went(key, Departure::Removed);
+                }
                 shared.forget(key, &row)?;
                 Ok(true)
             }

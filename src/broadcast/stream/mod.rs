@@ -486,7 +486,7 @@ impl Drop for LiveStream {
         let cache = self.cache.clone();
         runtime.spawn(async move {
             for key in keys {
-                if let Err(error) = cache.purge(&key).await {
+                if let Err(error) = cache.discard(&key).await {
                     tracing::debug!(%key, %error, "a segment of a stream that is over stays");
                 }
             }
