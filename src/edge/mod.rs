@@ -52,7 +52,7 @@ pub use upstream::{
 };
 
 use crate::cache::FragmentCache;
-use crate::chunk::ChunkKey;
+use crate::digest::Digest;
 use crate::offload::Class;
 use answers::Answers;
 use classes::Classes;

@@ -34,8 +34,6 @@ pub struct NewVideo {
     pub plan: Plan,
     /// When its chunks are rendered.
     pub mode: RenderMode,
-    /// Whose traffic requests for it are.
-    pub traffic: Arc<Class>,
     /// When it was asked for.
     pub received: Instant,
 }
@@ -56,6 +54,8 @@ pub struct Video {
     pub targets: Targets,
     /// When its chunks are rendered.
     pub mode: RenderMode,
+    /// Whose traffic requests for it are.
+    pub traffic: Arc<Class>,
     tracks: Vec<(TrackKind, Track)>,
     delivery: Delivery,
     received: Instant,
