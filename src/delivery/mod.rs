@@ -207,9 +207,16 @@ impl Delivery {
         Ok(self.shared.cache.get(key, &Class::other()).await?)
     }
 
-    /// Where the chunk is now; renders nothing and counts as no request.
+    /// Where the chunk is now; renders nothing and counts as no request. What a disk that
+    /// fails does not tell of is absent: whoever wants it then has it made.
     pub async fn presence(&self, key: &ChunkKey) -> Result<Presence, DeliveryError> {
-        Ok(self.shared.cache.peek(key).await?)
+        match self.shared.cache.peek(key).await {
+            Err(CacheError::Store(error)) => {
+                tracing::warn!(%key, %error, "it is not known whether a chunk is there");
+                Ok(Presence::Absent)
+            }
+            looked => Ok(looked?),
+        }
     }
 
     /// The init segment called `name`, if it was made since the start.
