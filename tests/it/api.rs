@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::live::MOST_LOOKS;
 use crate::server::{Answer, Server, have, small_edit};
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -434,18 +435,6 @@ fn a_bad_request_is_told_which_field_is_wrong() {
     error(&huge);
 }
 
-/// Asks for a playlist that is not there yet until it is. A machine that renders slowly
-/// makes the server say that it takes longer than a request may wait.
-fn awaited(server: &Server, path: &str) -> Answer {
-    loop {
-        let answer = server.get(path);
-        if answer.status != 503 {
-            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-            return answer;
-        }
-    }
-}
-
 #[test]
 fn a_server_that_is_told_to_end_while_it_renders_keeps_what_is_rendered() {
     let data = TempDir::with_prefix("loomcast-it-").expect("a temporary folder");
@@ -455,7 +444,7 @@ fn a_server_that_is_told_to_end_while_it_renders_keeps_what_is_rendered() {
     let id = text(&video, "id").to_owned();
     // The second segment is there, later ones are not.
     let path = format!("/v1/videos/{id}/live/video.m3u8?_HLS_msn=2");
-    awaited(&server, &path);
+    server.joined(&path);
     let before = server.get(&format!("/v1/videos/{id}")).json();
     assert_eq!(text(&before, "status"), "rendering", "{before}");
     let kept = before["chunks_rendered"].as_u64().expect("a number");
@@ -618,11 +607,14 @@ fn what_nobody_watches_any_more_is_rendered_no_further() {
     assert_eq!(text(&left, "status"), "on_demand");
     assert!(left["progress"].as_f64() < Some(0.3), "{left:#}");
     // What was begun is finished, and nothing is queued after it.
-    while server.get("/v1/stats").json()["render"]["queued"] != 0 {
+    let queued = || server.get("/v1/stats").json()["render"]["queued"].clone();
+    let emptied = (0..MOST_LOOKS).any(|_| {
         thread::sleep(Duration::from_millis(50));
-    }
+        queued() == 0
+    });
+    assert!(emptied, "{} are queued for ever", queued());
     // It comes back.
-    awaited(&server, &format!("{live}?_HLS_msn=13"));
+    server.joined(&format!("{live}?_HLS_msn=13"));
     assert_eq!(text(&server.get(&own).json(), "status"), "rendering");
 }
 

@@ -10,24 +10,11 @@ use serde_json::{Value, json};
 use crate::live::{MOST_LOOKS, folder, frames, lines, server};
 use crate::players::{Viewing, play_in_chromium};
 use crate::reload::{Client, Seen, Way, another_parser_takes_them_all};
-use crate::server::{Answer, Server, have, light_edit, small_edit};
+use crate::server::{Server, have, light_edit, small_edit};
 use crate::support::have_ffmpeg;
 
 /// All pictures, each once.
 const PICTURES: [&str; 2] = ["-fps_mode", "passthrough"];
-
-/// What is at `path` as soon as it is there, as a client asks that is told to come again.
-fn joined(server: &Server, path: &str) -> Answer {
-    for _ in 0..MOST_LOOKS {
-        let answer = server.get(path);
-        if answer.status != 503 {
-            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-            return answer;
-        }
-        sleep(Duration::from_millis(50));
-    }
-    panic!("{path} is never there");
-}
 
 /// The pictures of a video of `edit`, by their hashes.
 fn pictures(server: &Server, edit: &Value, data: &Value) -> Vec<String> {
@@ -147,9 +134,9 @@ fn a_channel_that_begins_with_nothing_rendered_begins_later_and_not_with_a_gap()
     create(&server, &json!({"name": "cold", "entries": entries}));
     assert_eq!(told(&server, "cold")["status"], "idle");
     // The first who asks has it go on the air.
-    joined(&server, "/live/cold/index.m3u8");
+    server.joined("/live/cold/index.m3u8");
     await_status(&server, "cold", "on_air");
-    let first = joined(&server, "/live/cold/video.m3u8").text();
+    let first = server.joined("/live/cold/video.m3u8").text();
     let before = first.split(".m4s").next().unwrap_or_default();
     assert!(!before.contains("GAP"), "{first}");
     // When all was played once all is there, over every seam.
@@ -193,8 +180,8 @@ fn playlists_of_a_channel_and_of_its_viewers_keep_the_rules() {
     let viewer = viewer(&server, "show", &json!({"name": "Ada"}));
     let id = viewer["id"].as_str().expect("an id");
     let theirs = format!("/live/show/for/{id}");
-    joined(&server, &format!("{theirs}/video.m3u8"));
-    joined(&server, &format!("{theirs}/audio.m3u8"));
+    server.joined(&format!("{theirs}/video.m3u8"));
+    server.joined(&format!("{theirs}/audio.m3u8"));
     // One that began with a later number than 1 is short at first, though nothing has left it.
     while told(&server, "show")["segments"]["played"].as_u64() < Some(14) {
         drop(server.get(&format!("{theirs}/video.m3u8")));
@@ -247,7 +234,7 @@ fn a_viewer_sees_their_own_where_the_channel_is_personal_and_shares_the_rest() {
     let again = viewer(&server, "shop", &json!({"name": "Ada"}));
     assert_eq!(ada, again);
     let index = ada["urls"]["index"].as_str().expect("an address");
-    joined(&server, index);
+    server.joined(index);
     let path = index.replace("index", "video");
     let mut listed = BTreeSet::new();
     while told(&server, "shop")["status"] != "over" {
@@ -429,13 +416,13 @@ fn a_channel_goes_on_by_the_clock_over_a_restart() {
     let definition = json!({"name": "shop", "entries": entries});
     let made = create(&server, &definition);
     let address = viewer(&server, "shop", &json!({"name": "Ada"}))["urls"]["index"].clone();
-    let before = dated(&joined(&server, "/live/shop/video.m3u8").text());
+    let before = dated(&server.joined("/live/shop/video.m3u8").text());
     assert!(server.terminate().success());
     let server = Server::start_in(data.path());
     let resumed = await_status(&server, "shop", "idle");
     assert_eq!(resumed["since_unix_ms"], made["since_unix_ms"]);
     assert_eq!(resumed["entries"], made["entries"]);
-    let after = dated(&joined(&server, "/live/shop/video.m3u8").text());
+    let after = dated(&server.joined("/live/shop/video.m3u8").text());
     // Three segments are one round: the name enters after one second and leaves after three.
     let began = made["since_unix_ms"].as_u64().expect("a time");
     for (number, date) in before.iter().chain(&after) {
@@ -448,7 +435,7 @@ fn a_channel_goes_on_by_the_clock_over_a_restart() {
     assert_eq!(server.get(path).status, 404);
     let again = viewer(&server, "shop", &json!({"name": "Ada"}));
     assert_eq!(again["urls"]["index"], address);
-    joined(&server, path);
+    server.joined(path);
 }
 
 #[test]
@@ -471,7 +458,7 @@ fn hls_js_plays_a_viewers_own_stream_over_the_seams_of_its_videos() {
     );
     let made = viewer(&server, "show", &json!({"name": "Ada"}));
     let theirs = made["urls"]["index"].as_str().expect("an address");
-    joined(&server, &theirs.replace("index", "video"));
+    server.joined(&theirs.replace("index", "video"));
     let played = play_in_chromium(&server, theirs, Viewing::default());
     assert!(played["time"].as_f64() > Some(15.0), "{played:#}");
     assert_eq!(played["fatal"], json!([]), "{played:#}");

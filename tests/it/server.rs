@@ -13,6 +13,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::live::MOST_LOOKS;
+
 /// After this a server that answers nothing is broken, on any machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -200,6 +202,19 @@ impl Server {
     /// `DELETE path`
     pub fn delete(&self, path: &str) -> Answer {
         Answer::read(self.agent.delete(self.url(path)).call(), path)
+    }
+
+    /// What is at `path` as soon as it is there, as a client asks that is told to come again.
+    pub fn joined(&self, path: &str) -> Answer {
+        for _ in 0..MOST_LOOKS {
+            let answer = self.get(path);
+            if answer.status != 503 {
+                assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{path} is never there");
     }
 
     /// Makes a video; it must be accepted.

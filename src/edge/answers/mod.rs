@@ -194,15 +194,25 @@ impl Edge {
 
     /// Whose traffic it is, as far as is known.
     pub fn traffic_of(&self, wanted: &Wanted) -> Arc<Class> {
-        let told = || self.class_of(&Digest::of(wanted.key().as_bytes()));
-        wanted.live().unwrap_or_else(told)
+        self.traffic(wanted, &Digest::of(wanted.key().as_bytes()))
+    }
+
+    /// The same, of the playlist with this key.
+    fn traffic(&self, wanted: &Wanted, key: &Digest) -> Arc<Class> {
+        wanted.live().unwrap_or_else(|| self.class_of(key))
     }
 
     fn note_hit(&self, wanted: &Wanted, key: &str, answer: &Answer) {
         let account = self.cache().account();
         if account.is_on() {
-            let (traffic, key) = (self.traffic_of(wanted), Digest::of(key.as_bytes()));
-            account.hit(&traffic, &key, weighs(answer), Tier::Ram, 1);
+            let key = Digest::of(key.as_bytes());
+            account.hit(
+                &self.traffic(wanted, &key),
+                &key,
+                weighs(answer),
+                Tier::Ram,
+                1,
+            );
         }
     }
 
@@ -225,7 +235,7 @@ impl Edge {
             followers,
             content: None,
         };
-        account.fetched(&self.traffic_of(wanted), &key, size, fetch);
+        account.fetched(&self.traffic(wanted, &key), &key, size, fetch);
         // What waited for something is not asked for again: it would fill the memory for
         // what is gone.
         if !wanted.waits() {
